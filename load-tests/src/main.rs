@@ -1,0 +1,2 @@
+//! hawker-load
+fn main() {}

@@ -1,0 +1,47 @@
+//! Documents: what people wrote and where they live, kept beside the events so that it can be
+//! erased. Owns their keys; events carry only their hash.
+
+use crate::id::{CommentId, OrderId, RoomId, UserId};
+
+/// A change to the documents, made in the same append as the events that caused it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DocumentWrite {
+    Put {
+        key: String,
+        value: Vec<u8>,
+    },
+    /// Erases every document whose key starts with this.
+    EraseUnder {
+        prefix: String,
+    },
+}
+
+/// Everything that names or quotes a person stands under this prefix.
+pub fn buyer_prefix(buyer: &UserId) -> String {
+    format!("buyer/{buyer}/")
+}
+
+/// The delivery address of an order.
+pub fn address_key(buyer: &UserId, order: &OrderId) -> String {
+    format!("{}address/{order}", buyer_prefix(buyer))
+}
+
+/// A comment that its room keeps.
+pub fn comment_key(buyer: &UserId, room: &RoomId, comment: &CommentId) -> String {
+    format!("{}comment/{room}/{comment}", buyer_prefix(buyer))
+}
+
+/// The newest state of an order. It holds ids and amounts, no person's data.
+pub fn order_key(order: &OrderId) -> String {
+    format!("order/{order}")
+}
+
+/// One key per order of a buyer, in the order they were placed.
+pub fn buyer_order_key(buyer: &UserId, placed_at_ms: i64, order: &OrderId) -> String {
+    format!("buyer-order/{buyer}/{placed_at_ms:014}/{order}")
+}
+
+/// The hash that an event keeps of a document: 16 bytes of BLAKE3, in hex.
+pub fn hash(value: &[u8]) -> String {
+    blake3::hash(value).to_hex()[..32].to_owned()
+}

@@ -1,0 +1,17 @@
+//! Hawker's rules: what a live shop may do, as pure functions of state, command and time.
+//! Owns every business decision; knows no runtime, no clock, no randomness and no I/O.
+
+pub mod id;
+pub mod money;
+pub mod time;
+
+pub mod command;
+pub mod document;
+pub mod event;
+pub mod rejection;
+pub mod settings;
+pub mod view;
+
+pub use command::{Actor, Command, Role};
+pub use event::{CommandRef, Entry, Event};
+pub use rejection::Rejection;

@@ -1,0 +1,109 @@
+//! Why the business says no. Every refusal has a stable code; nothing changed when one is given.
+
+use crate::command::Role;
+use crate::id::{OrderId, ReservationId, RoomId, SaleId, SkuId};
+use crate::money::{Currency, Minor};
+use crate::time::{Millis, SpanMs};
+use crate::view::{OrderState, RoomState, SaleState};
+
+/// A refusal, with what its message and the caller's next step need.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    #[error("there is no such shop")]
+    ShopUnknown,
+    #[error("this shop exists already")]
+    ShopExists,
+    #[error("there is no such room in this shop")]
+    RoomUnknown,
+    #[error("a room with this id exists already")]
+    RoomExists,
+    #[error("there is no such product in this shop")]
+    ProductUnknown,
+    #[error("there is no such SKU in this shop")]
+    SkuUnknown,
+    #[error("the SKU belongs to another product of this shop")]
+    SkuTaken,
+    #[error("there is no such sale in this shop")]
+    SaleUnknown,
+    #[error("a sale with this id exists already")]
+    SaleExists,
+    #[error("you have no such reservation")]
+    ReservationUnknown,
+    #[error("a reservation with this id exists already")]
+    ReservationExists,
+    #[error("there is no such order")]
+    OrderUnknown,
+    #[error("an order with this id exists already")]
+    OrderExists,
+    #[error("there is no such comment in the room's recent comments")]
+    CommentUnknown,
+    #[error("this person is not on the staff of the shop")]
+    StaffUnknown,
+    #[error("this needs the role {needed:?}")]
+    Forbidden { needed: Role },
+    #[error("{field} {problem}")]
+    Invalid { field: &'static str, problem: &'static str },
+
+    #[error("the room is {state:?}, this needs another state")]
+    RoomNotReady { state: RoomState },
+    #[error("the room has ended")]
+    RoomEnded { room: RoomId },
+    #[error("the SKU cannot be pinned: its product is not listed")]
+    NotListed { sku: SkuId },
+    #[error("the SKU cannot be pinned: it is out of stock")]
+    OutOfStock { sku: SkuId },
+    #[error("nothing is pinned")]
+    NothingPinned,
+    #[error("you may comment again in a moment")]
+    SlowMode { retry_after_ms: SpanMs },
+    #[error("you are muted in this room")]
+    Muted { until: Option<Millis> },
+    #[error("you are banned from this room")]
+    Banned { until: Option<Millis> },
+    #[error("the comment contains a word this room does not allow")]
+    KeywordBlocked,
+
+    #[error("the sale is {state:?}, this needs another state")]
+    SaleNotReady { state: SaleState },
+    #[error("the sale does not run in this room")]
+    SaleNotInRoom { sale: SaleId },
+    #[error("free stock of {sku} does not suffice: {free_units} units")]
+    StockShort { sku: SkuId, free_units: u64 },
+    #[error("the total cannot go below what is reserved, offered and sold: {floor_units}")]
+    TotalTooLow { sku: SkuId, floor_units: u32 },
+    #[error("you must be in the room a little longer before you claim")]
+    PresenceTooShort { retry_after_ms: SpanMs },
+    #[error("the sale has not started yet")]
+    TooEarly { starts_at: Option<Millis> },
+    #[error("the sale has ended")]
+    SaleEnded,
+    #[error("you hold this item already in another quantity")]
+    AlreadyReserved { reservation: ReservationId, quantity: u32 },
+    #[error("the limit per buyer is {limit_units} units, you have {used_units}")]
+    BuyerLimit { limit_units: u32, used_units: u32 },
+    #[error("you let {expiries} holds of this sale expire, the sale gives you no more")]
+    HoldsExhausted { expiries: u32 },
+    #[error("every unit is reserved or sold")]
+    SoldOut { soft: bool, waitlist_length: u32 },
+    #[error("units are available: claim instead of waiting")]
+    StillAvailable { available_units: u32 },
+    #[error("the waitlist is full")]
+    WaitlistFull { waitlist_length_max: u32 },
+    #[error("you are on this waitlist already")]
+    AlreadyWaiting { position: u32 },
+    #[error("you are not on this waitlist")]
+    NotWaiting,
+    #[error("there is no open offer for you")]
+    NoOffer,
+
+    #[error("{sku} is not for sale")]
+    NotForSale { sku: SkuId },
+    #[error("the reservation is no longer held, or an order has it")]
+    ReservationNotHeld { reservation: ReservationId },
+    #[error("the order is {state:?}, this needs another state")]
+    OrderNotReady { order: OrderId, state: OrderState },
+    #[error("the order asks for {expected_minor:?} {currency}")]
+    PaymentMismatch { expected_minor: Minor, currency: Currency },
+    #[error("this payment id was reported before with another content")]
+    PaymentConflict,
+}

@@ -1,0 +1,255 @@
+//! The journal: what is durable, and the only source of truth. Owns the contract that every
+//! storage keeps; never decides what an event means.
+
+mod record;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use hawker_domain::Entry;
+use hawker_domain::id::ShopId;
+use hawker_domain::time::Millis;
+
+/// A future that a journal hands out; boxed so that the server can hold any journal.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// How many batches a shop has had. The first batch makes version 1.
+pub type Version = u64;
+
+/// The first 16 bytes of BLAKE3(previous hash ‖ payload). The chain makes "same number, other
+/// history" visible.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct ChainHash(pub [u8; 16]);
+
+/// Where a shop's history stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Position {
+    pub version: Version,
+    pub hash: ChainHash,
+}
+
+/// The right to write one shop. Comes only from [`Journal::acquire`]; a later acquire anywhere
+/// makes it harmless.
+#[derive(Debug)]
+pub struct Lease {
+    shop: ShopId,
+    epoch: u64,
+}
+
+/// What one append makes durable, all of it or nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    pub entries: Vec<Entry>,
+    pub documents: Vec<DocumentWrite>,
+    /// When this shop next needs a look without being asked; `None` takes it off the due index.
+    pub next_due: Option<Millis>,
+}
+
+pub use hawker_domain::document::DocumentWrite;
+
+/// Proof that a batch is durable, and the batch itself. Made only by [`Journal::append`].
+#[derive(Debug)]
+pub struct Committed {
+    shop: ShopId,
+    epoch: u64,
+    position: Position,
+    entries: Vec<Entry>,
+}
+
+/// Proof that the lease still held at a moment when nothing was written. Made only by
+/// [`Journal::verify`].
+#[derive(Debug)]
+pub struct Verified {
+    shop: ShopId,
+    position: Position,
+}
+
+/// A batch as it was written, checked against its checksum and the chain.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    pub position: Position,
+    pub epoch: u64,
+    pub entries: Vec<Entry>,
+}
+
+/// A document and its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    pub key: String,
+    pub value: Vec<u8>,
+}
+
+/// Why the journal could not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    #[error("the shop's history stands at version {}, not where the writer thought", found.version)]
+    Conflict { found: Position },
+    #[error("another writer has taken the shop over, its epoch is {epoch}")]
+    LeaseLost { epoch: u64 },
+    #[error("the store is older than what this writer has seen")]
+    Backward { found: Position },
+    #[error("the store refused before anything was attempted: {0}")]
+    Unavailable(String),
+    #[error("it is not known whether the batch was written: {0}")]
+    Unknown(String),
+    #[error("the stored history is damaged at version {version}: {problem}")]
+    Corrupt { version: Version, problem: String },
+}
+
+/// Durable, ordered history per shop. The contract below is tried on every implementation by one
+/// suite (`contract.rs`).
+///
+/// * When `append` returns `Ok`, the whole batch **must** survive a crash, events and documents
+///   together, and every later `read` **must** return it. Whoever breaks this makes the server
+///   lie to buyers who were told "yes".
+/// * After `Conflict`, `LeaseLost`, `Backward` or `Unavailable` nothing of the batch **must** ever
+///   be read. After `Unknown` the caller **must not** assume either, and appends the identical
+///   batch again until there is another verdict; an implementation **must** then answer `Ok` if
+///   it landed the first time.
+/// * `append` **must** refuse a lease older than the newest `acquire` of the shop.
+/// * `read` **must** verify checksum and chain and stop with `Corrupt` at the first break; it
+///   **must not** skip.
+pub trait Journal: fmt::Debug + Send + Sync + 'static {
+    /// Takes the shop over: the epoch rises by at least one and older leases become useless.
+    fn acquire<'a>(&'a self, shop: &'a ShopId) -> Pending<'a, Result<Lease, Error>>;
+
+    /// Appends after `expected`, which the writer believes to be the end.
+    fn append<'a>(
+        &'a self,
+        lease: &'a mut Lease,
+        expected: Position,
+        batch: Batch,
+    ) -> Pending<'a, Result<Committed, Error>>;
+
+    /// Whether this lease could write now: what a batch without events needs before its answers
+    /// may leave.
+    fn verify<'a>(
+        &'a self,
+        lease: &'a Lease,
+        expected: Position,
+    ) -> Pending<'a, Result<Verified, Error>>;
+
+    /// Up to `records_max` records after `after`, oldest first. Empty means the end.
+    fn read<'a>(
+        &'a self,
+        shop: &'a ShopId,
+        after: Position,
+        records_max: usize,
+    ) -> Pending<'a, Result<Vec<Record>, Error>>;
+
+    /// Where the shop's history ends; the zero position for a shop that was never written.
+    fn position<'a>(&'a self, shop: &'a ShopId) -> Pending<'a, Result<Position, Error>>;
+
+    /// The record that made `version`, if the shop has come that far. Verifies its checksum.
+    fn record<'a>(
+        &'a self,
+        shop: &'a ShopId,
+        version: Version,
+    ) -> Pending<'a, Result<Option<Record>, Error>>;
+
+    fn document<'a>(
+        &'a self,
+        shop: &'a ShopId,
+        key: &'a str,
+    ) -> Pending<'a, Result<Option<Vec<u8>>, Error>>;
+
+    /// Documents whose key starts with `prefix` and is greater than `after`, in key order.
+    fn documents<'a>(
+        &'a self,
+        shop: &'a ShopId,
+        prefix: &'a str,
+        after: Option<&'a str>,
+        documents_max: usize,
+    ) -> Pending<'a, Result<Vec<Document>, Error>>;
+
+    /// Shops whose due time is at or before `now`, earliest first.
+    fn due(&self, now: Millis, shops_max: usize) -> Pending<'_, Result<Vec<ShopId>, Error>>;
+
+    /// Shop ids after `after`, in order.
+    fn shops<'a>(
+        &'a self,
+        after: Option<&'a ShopId>,
+        shops_max: usize,
+    ) -> Pending<'a, Result<Vec<ShopId>, Error>>;
+
+    /// Keeps `bytes` as a cache of the state at `position`; only the newest is kept. Losing it
+    /// **must** cost time only.
+    fn save_snapshot<'a>(
+        &'a self,
+        lease: &'a Lease,
+        position: Position,
+        bytes: Vec<u8>,
+    ) -> Pending<'a, Result<(), Error>>;
+
+    fn snapshot<'a>(
+        &'a self,
+        shop: &'a ShopId,
+    ) -> Pending<'a, Result<Option<(Position, Vec<u8>)>, Error>>;
+}
+
+impl Lease {
+    /// For implementations of [`Journal::acquire`] only.
+    fn new(shop: ShopId, epoch: u64) -> Self {
+        Self { shop, epoch }
+    }
+
+    pub fn shop(&self) -> &ShopId {
+        &self.shop
+    }
+
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+}
+
+impl Committed {
+    /// For implementations of [`Journal::append`] only.
+    fn new(lease: &Lease, position: Position, entries: Vec<Entry>) -> Self {
+        Self { shop: lease.shop.clone(), epoch: lease.epoch, position, entries }
+    }
+
+    pub fn shop(&self) -> &ShopId {
+        &self.shop
+    }
+
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+}
+
+impl Verified {
+    /// For implementations of [`Journal::verify`] only.
+    fn new(lease: &Lease, position: Position) -> Self {
+        Self { shop: lease.shop.clone(), position }
+    }
+
+    pub fn shop(&self) -> &ShopId {
+        &self.shop
+    }
+
+    pub fn position(&self) -> Position {
+        self.position
+    }
+}
+
+impl Error {
+    /// Whether the same call may succeed later without anybody mending anything.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Unknown(_))
+    }
+}
+
+impl fmt::Debug for ChainHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
