@@ -1,0 +1,21 @@
+//! Bodies and queries of the HTTP interface for a shop's other systems. Owns shapes; paths and
+//! roles are the server's. Where a body is missing here it is one of `object` or `reply`, and a
+//! refusal is an `ErrorBody`.
+
+mod event;
+mod order;
+mod room;
+mod sale;
+mod shop;
+
+pub use event::{Event, EventPage, ListEvents};
+pub use order::{
+    Buyer, BuyerErased, CancelOrder, CancelReason, ListOrders, OrderDetail, ReportPayment,
+};
+pub use room::{CreateRoom, ListRooms, Restrict, SetBag, SetKeywords, SetPin, SetSlowMode};
+pub use sale::{CreateSale, ListSales, Restock, Sales};
+pub use shop::{
+    AdjustStock, ChangeShop, CreateShop, Products, PutStaff, SetStock, SkuStock, StaffList,
+};
+
+pub use crate::refusal::ErrorBody;

@@ -1,0 +1,435 @@
+// The conversation from a client's side: connects, says hello, resumes, asks again with the same
+// command id, and moves over when the server drains.
+
+import { ConnectionEnded, RefusedError, RequestTimeout } from "./errors.js";
+import { Link } from "./link.js";
+import type { Answer, SocketConstructor } from "./link.js";
+import { backOffMs, mayReconnect, ServerClock } from "./timing.js";
+import { Topics } from "./topics.js";
+import { CHANGES } from "./types.gen.js";
+import type {
+  Joined, Me, Pong, Push, Refusal, Refreshed, Requests, Resumed, RoomSnapshot, Welcome,
+} from "./types.gen.js";
+import { uuidv7 } from "./uuid.js";
+
+export interface Options {
+  /** Such as `wss://live.example/v1/ws`. */
+  url: string;
+  /** Called for every hello and refresh, so it can bring a fresh token. */
+  token: () => string | Promise<string>;
+  /** Where there is no global WebSocket, or for tests. */
+  WebSocket?: SocketConstructor;
+  /** How long a request may take, with everything that is tried meanwhile. 15 s. */
+  timeoutMs?: number;
+  random?: () => number;
+}
+
+export interface RequestOptions {
+  timeoutMs?: number;
+}
+
+/** `closed` is final; `waiting` is the pause before the next attempt. */
+export type State = "connecting" | "open" | "waiting" | "closed";
+
+export interface Events {
+  state: State;
+  welcome: Welcome;
+  push: Push;
+  /** Everything in a room, because it was joined, or because something was missed. */
+  snapshot: { topic: string; snapshot: RoomSnapshot };
+  /** The buyer's own state in the shop of that topic. */
+  me: { topic: string; me: Me };
+  /** A topic that does not go on. */
+  left: { topic: string; refusal?: Refusal };
+  /** Final: it will not reconnect by itself. */
+  closed: { code: number; reason: string };
+}
+
+type Type = keyof Requests;
+/** A request's fields; the command id is made here unless you bring one. */
+export type Fields<T extends Type> = T extends Type
+  ? Omit<Requests[T]["fields"], "command_id"> & { command_id?: string }
+  : never;
+export type Ok<T extends Type> = Requests[T]["ok"];
+
+interface Pending {
+  type: Type;
+  fields: Record<string, unknown>;
+  resolve(ok: unknown): void;
+  reject(error: Error): void;
+  timer: ReturnType<typeof setTimeout>;
+  /** Forgets the attempt that is under way. */
+  forget?: () => void;
+}
+
+const TIMEOUT_MS = 15_000;
+const HELLO_TIMEOUT_MS = 10_000;
+const PING_TIMEOUT_MS = 10_000;
+const PING_EVERY_MS = 60_000;
+const PING_SAMPLES = 5;
+const REFRESH_LEAD_MS = 30_000;
+/** The longest a timer can wait before it overflows. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
+/** Refusals that say nothing about the request: the same one is sent again. */
+const AGAIN: ReadonlySet<string> = new Set([
+  "retry", "unknown_outcome", "busy", "timeout", "unavailable", "draining", "rate_limited",
+  "too_many_requests_in_flight",
+]);
+/** Worthless once they are late. */
+const PERISHABLE: ReadonlySet<string> = new Set(["room.like", "room.watch"]);
+
+export function connect(options: Options): Client {
+  return new Client(options);
+}
+
+export class Client {
+  readonly #options: Options;
+  readonly #Socket: SocketConstructor;
+  readonly #random: () => number;
+  readonly #clock = new ServerClock();
+  readonly #topics = new Topics();
+  readonly #pending = new Set<Pending>();
+  readonly #listeners = new Map<keyof Events, Set<(event: never) => void>>();
+  readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
+  #link: Link | undefined;
+  /** The one to move to while the server drains. */
+  #next: Link | undefined;
+  #ready = false;
+  #attempt = 0;
+  #state: State = "connecting";
+
+  constructor(options: Options) {
+    const Socket = options.WebSocket ?? (globalThis as { WebSocket?: SocketConstructor }).WebSocket;
+    if (!Socket) throw new TypeError("there is no WebSocket here: pass one as an option");
+    this.#options = options;
+    this.#Socket = Socket;
+    this.#random = options.random ?? Math.random;
+    this.#open();
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  /** The server's clock, in epoch milliseconds. */
+  serverNow(): number {
+    return this.#clock.at(Date.now());
+  }
+
+  on<E extends keyof Events>(event: E, listener: (event: Events[E]) => void): () => void {
+    const listeners = this.#listeners.get(event) ?? new Set();
+    this.#listeners.set(event, listeners);
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }
+
+  /**
+   * Asks, and asks again with the same command id when the connection was lost or the server
+   * could not say. Rejects with `RefusedError`, `RequestTimeout` or `ConnectionEnded`.
+   */
+  request<T extends Type>(type: T, fields: Fields<T>, options?: RequestOptions): Promise<Ok<T>> {
+    const sent: Record<string, unknown> = { ...fields };
+    if (CHANGES.has(type)) sent["command_id"] ??= uuidv7();
+    if (type === "room.join") this.#topics.awaitJoin(topicOf(sent));
+    return new Promise<Ok<T>>((resolve, reject) => {
+      if (this.#state === "closed") {
+        reject(new ConnectionEnded(1000, "the client was closed"));
+        return;
+      }
+      const span = options?.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS;
+      const pending: Pending = {
+        type,
+        fields: sent,
+        resolve: resolve as (ok: unknown) => void,
+        reject,
+        timer: setTimeout(() => {
+          const commandId = sent["command_id"] as string | undefined;
+          this.#fail(pending, new RequestTimeout(type, commandId));
+        }, span),
+      };
+      this.#pending.add(pending);
+      if (this.#ready) this.#send(pending);
+    });
+  }
+
+  close(): void {
+    this.#end(1000, "closed by the application");
+  }
+
+  // --- the connection
+
+  #open(): void {
+    this.#setState("connecting");
+    this.#link = this.#newLink((link, welcome) => this.#onWelcome(link, welcome));
+  }
+
+  /** Connects and says hello; `onWelcome` is called when the server knows us. */
+  #newLink(onWelcome: (link: Link, welcome: Welcome) => void): Link {
+    const link: Link = new Link(this.#Socket, this.#options.url, {
+      onOpen: () => {
+        Promise.resolve(this.#options.token()).then(
+          (token) => {
+            const hello = { token, resume: this.#topics.resume() };
+            link.send("hello", hello, (answer) => {
+              this.#cancel("hello");
+              if ("ok" in answer) onWelcome(link, answer.ok as Welcome);
+              else this.#onHelloRefused(link, answer.error);
+            });
+          },
+          () => {
+            link.close(1000, "no token");
+            this.#onLost(link, 1006, "no token");
+          },
+        );
+      },
+      onPush: (push) => {
+        if (link === this.#link) this.#onPush(push);
+      },
+      onClose: (code, reason) => this.#onLost(link, code, reason),
+    });
+    this.#after("hello", HELLO_TIMEOUT_MS, () => {
+      link.close(1000, "no answer to hello");
+      this.#onLost(link, 1006, "no answer to hello");
+    });
+    return link;
+  }
+
+  #onHelloRefused(link: Link, refusal: Refusal): void {
+    link.close(1000, "hello refused");
+    const again = refusal.retryable || refusal.code === "token_expired";
+    this.#onLost(link, again ? 1013 : 4500, `${refusal.code}: ${refusal.message}`);
+  }
+
+  #onWelcome(link: Link, welcome: Welcome): void {
+    this.#attempt = 0;
+    this.#ready = true;
+    this.#clock.guess(welcome.now, Date.now());
+    this.#setState("open");
+    this.#emit("welcome", welcome);
+    for (const resumed of welcome.resumed) this.#onResumed(resumed);
+    this.#planRefresh(welcome.expires_at);
+    this.#clock.restart();
+    this.#ping(link, PING_SAMPLES);
+    for (const pending of [...this.#pending]) this.#send(pending);
+  }
+
+  #onResumed(resumed: Resumed): void {
+    const topic = resumed.topic;
+    this.#topics.resumed(resumed);
+    if (resumed.error) {
+      this.#emit("left", { topic, refusal: resumed.error });
+      return;
+    }
+    if (resumed.snapshot) this.#emit("snapshot", { topic, snapshot: resumed.snapshot });
+    for (const push of resumed.missed ?? []) this.#onPush(push);
+    if (resumed.me) this.#emit("me", { topic, me: resumed.me });
+  }
+
+  #onLost(link: Link, code: number, reason: string): void {
+    if (link !== this.#link || this.#state === "closed") return;
+    this.#dropLinks();
+    if (!mayReconnect(code)) {
+      this.#end(code, reason);
+      return;
+    }
+    for (const pending of [...this.#pending]) {
+      pending.forget?.();
+      if (PERISHABLE.has(pending.type)) this.#fail(pending, new ConnectionEnded(code, reason));
+    }
+    // Who was told to slow down starts further up.
+    if (code === 4429) this.#attempt = Math.max(this.#attempt, 4);
+    this.#setState("waiting");
+    this.#after("reconnect", backOffMs(this.#attempt++, this.#random), () => this.#open());
+  }
+
+  /** Opens the next connection while this one still lives, then changes over. */
+  #onDrain(): void {
+    this.#next = this.#newLink((link, welcome) => {
+      if (link !== this.#next) return;
+      this.#next = undefined;
+      this.#dropLinks();
+      this.#link = link;
+      for (const pending of this.#pending) pending.forget?.();
+      this.#onWelcome(link, welcome);
+    });
+  }
+
+  #dropLinks(): void {
+    this.#clearTimers();
+    this.#ready = false;
+    for (const link of [this.#link, this.#next]) link?.close(1000, "moved on");
+    this.#link = undefined;
+    this.#next = undefined;
+  }
+
+  #end(code: number, reason: string): void {
+    if (this.#state === "closed") return;
+    this.#dropLinks();
+    this.#setState("closed");
+    for (const pending of [...this.#pending]) {
+      this.#fail(pending, new ConnectionEnded(code, reason));
+    }
+    this.#emit("closed", { code, reason });
+  }
+
+  // --- requests
+
+  #send(pending: Pending): void {
+    const link = this.#link;
+    if (!link || !this.#pending.has(pending)) return;
+    pending.forget?.();
+    pending.forget = link.send(pending.type, pending.fields, (answer) => {
+      this.#onAnswer(pending, answer);
+    });
+  }
+
+  #onAnswer(pending: Pending, answer: Answer): void {
+    if ("ok" in answer) {
+      this.#settle(pending);
+      this.#onOk(pending, answer.ok);
+      pending.resolve(answer.ok);
+      return;
+    }
+    const refusal = answer.error;
+    if (AGAIN.has(refusal.code) && !PERISHABLE.has(pending.type)) {
+      const span = refusal.retry_after_ms ?? backOffMs(1, this.#random);
+      setTimeout(() => this.#ready && this.#send(pending), span);
+      return;
+    }
+    this.#fail(pending, new RefusedError(refusal));
+  }
+
+  /** What an answer means for the client itself. */
+  #onOk(pending: Pending, ok: unknown): void {
+    const topic = topicOf(pending.fields);
+    if (pending.type === "room.join") {
+      const joined = ok as Joined;
+      const early = this.#topics.joined(joined);
+      this.#emit("snapshot", { topic, snapshot: joined.snapshot });
+      this.#emit("me", { topic, me: joined.me });
+      for (const push of early) this.#onPush(push);
+    } else if (pending.type === "room.leave") {
+      this.#topics.leave(topic);
+    }
+  }
+
+  #settle(pending: Pending): void {
+    clearTimeout(pending.timer);
+    pending.forget?.();
+    this.#pending.delete(pending);
+  }
+
+  #fail(pending: Pending, error: Error): void {
+    this.#settle(pending);
+    if (pending.type === "room.join") this.#topics.joinFailed(topicOf(pending.fields));
+    pending.reject(error);
+  }
+
+  // --- pushes
+
+  #onPush(push: Push): void {
+    if (push.type === "drain") {
+      this.#after("drain", push.after_ms, () => this.#onDrain());
+      return;
+    }
+    const verdict = this.#topics.take(push);
+    if (verdict === "gap" && "topic" in push) this.#rejoin(push.topic);
+    if (verdict !== "show") return;
+    if (push.type === "room.gap") {
+      this.#onGap(push.topic, push.snapshot);
+      return;
+    }
+    if (push.type === "room.banned") this.#topics.leave(`room:${push.shop}/${push.room}`);
+    this.#emit("push", push);
+  }
+
+  #onGap(topic: string, snapshot: RoomSnapshot | undefined): void {
+    if (!snapshot) {
+      this.#rejoin(topic);
+      return;
+    }
+    this.#topics.snapshot(snapshot);
+    this.#emit("snapshot", { topic, snapshot });
+  }
+
+  /** Something is missing: the room's present state makes up for it. */
+  #rejoin(topic: string): void {
+    const [, shop, room] = /^room:([^/]+)\/(.+)$/.exec(topic) ?? [];
+    if (shop === undefined || room === undefined) return;
+    this.request("room.join", { shop, room }).catch((error: unknown) => {
+      this.#topics.leave(topic);
+      const refusal = error instanceof RefusedError ? { refusal: error.refusal } : {};
+      this.#emit("left", { topic, ...refusal });
+    });
+  }
+
+  // --- clock and token
+
+  /** Measures the clock and, since browsers hide WebSocket pings, that the server is there. */
+  #ping(link: Link, samples: number): void {
+    if (link !== this.#link) return;
+    this.#after("pong", PING_TIMEOUT_MS, () => {
+      link.close(1000, "no pong");
+      this.#onLost(link, 4409, "no pong");
+    });
+    link.send("ping", { t0: Date.now() }, (answer) => {
+      this.#cancel("pong");
+      if ("ok" in answer) {
+        const { t0, t1, t2 } = answer.ok as Pong;
+        this.#clock.add(t0, t1, t2, Date.now());
+      }
+      if (samples > 1) {
+        this.#ping(link, samples - 1);
+        return;
+      }
+      this.#after("ping", PING_EVERY_MS, () => {
+        this.#clock.restart();
+        this.#ping(link, PING_SAMPLES);
+      });
+    });
+  }
+
+  #planRefresh(expiresAt: number | undefined): void {
+    if (expiresAt === undefined) return;
+    const span = Math.max(1_000, expiresAt - this.serverNow() - REFRESH_LEAD_MS);
+    // A refusal needs nothing here: the server closes with 4401, and the next hello is fresh.
+    this.#after("refresh", Math.min(span, TIMER_MAX_MS), () => {
+      Promise.resolve(this.#options.token())
+        .then((token) => this.request("refresh", { token }))
+        .then((refreshed: Refreshed) => this.#planRefresh(refreshed.expires_at))
+        .catch(() => {});
+    });
+  }
+
+  // --- small things
+
+  #setState(state: State): void {
+    if (this.#state === state) return;
+    this.#state = state;
+    this.#emit("state", state);
+  }
+
+  #emit<E extends keyof Events>(event: E, value: Events[E]): void {
+    for (const listener of this.#listeners.get(event) ?? []) {
+      (listener as (event: Events[E]) => void)(value);
+    }
+  }
+
+  #after(name: string, span: number, then: () => void): void {
+    this.#cancel(name);
+    this.#timers.set(name, setTimeout(then, span));
+  }
+
+  #cancel(name: string): void {
+    clearTimeout(this.#timers.get(name));
+    this.#timers.delete(name);
+  }
+
+  #clearTimers(): void {
+    for (const name of [...this.#timers.keys()]) this.#cancel(name);
+  }
+}
+
+function topicOf(fields: Record<string, unknown>): string {
+  return `room:${String(fields["shop"])}/${String(fields["room"])}`;
+}

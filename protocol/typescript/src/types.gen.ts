@@ -1,0 +1,1112 @@
+// Generated from the Rust types of hawker-protocol. Do not edit; regenerate with
+// UPDATE_EXPECT=1 cargo test -p hawker-protocol --test typescript
+
+export const SUB_PROTOCOL = "hawker.v1";
+
+/** Every refusal's code. */
+export type Code =
+  | "invalid_json"
+  | "invalid_request"
+  | "unknown_request"
+  | "too_large"
+  | "too_deep"
+  | "not_found"
+  | "method_not_allowed"
+  | "unsupported_media_type"
+  | "hello_first"
+  | "already_identified"
+  | "unauthorized"
+  | "token_expired"
+  | "forbidden"
+  | "origin_forbidden"
+  | "rate_limited"
+  | "too_many_requests_in_flight"
+  | "too_many_connections"
+  | "busy"
+  | "timeout"
+  | "unavailable"
+  | "draining"
+  | "retry"
+  | "unknown_outcome"
+  | "internal"
+  | "idempotency_conflict"
+  | "conflict"
+  | "not_joined"
+  | "shop_unknown"
+  | "shop_exists"
+  | "room_unknown"
+  | "room_exists"
+  | "product_unknown"
+  | "sku_unknown"
+  | "sku_taken"
+  | "sale_unknown"
+  | "sale_exists"
+  | "reservation_unknown"
+  | "reservation_exists"
+  | "order_unknown"
+  | "order_exists"
+  | "comment_unknown"
+  | "staff_unknown"
+  | "room_not_ready"
+  | "room_ended"
+  | "not_listed"
+  | "out_of_stock"
+  | "nothing_pinned"
+  | "slow_mode"
+  | "muted"
+  | "banned"
+  | "keyword_blocked"
+  | "sale_not_ready"
+  | "sale_not_in_room"
+  | "stock_short"
+  | "total_too_low"
+  | "presence_too_short"
+  | "too_early"
+  | "sale_ended"
+  | "already_reserved"
+  | "buyer_limit"
+  | "holds_exhausted"
+  | "sold_out"
+  | "still_available"
+  | "waitlist_full"
+  | "already_waiting"
+  | "not_waiting"
+  | "no_offer"
+  | "not_for_sale"
+  | "reservation_not_held"
+  | "order_not_ready"
+  | "payment_mismatch"
+  | "payment_conflict"
+;
+
+/** Why a request was not done. Details stand beside the code. */
+export interface Refusal {
+  /** Stable; codes may be added. */
+  code: Code | (string & {});
+  message: string;
+  /** Whether the same request may succeed later. */
+  retryable: boolean;
+  retry_after_ms?: number;
+  [detail: string]: unknown;
+}
+
+/** Close codes: why a connection ended, and whether to come back by oneself. */
+export const CLOSE_CODES: Readonly<Record<number, { reason: string; reconnect: boolean }>> = {
+  1000: { reason: "bye", reconnect: false },
+  1001: { reason: "the server or the page goes away", reconnect: true },
+  1002: { reason: "this is not the WebSocket protocol", reconnect: false },
+  1003: { reason: "only text frames are understood", reconnect: false },
+  1007: { reason: "a text frame was not UTF-8", reconnect: false },
+  1009: { reason: "the message is larger than allowed", reconnect: false },
+  1011: { reason: "the server made a mistake", reconnect: true },
+  1012: { reason: "the server restarts", reconnect: true },
+  4401: { reason: "the token has expired: bring a fresh one", reconnect: true },
+  4408: { reason: "reading too slowly: reconnect and resume", reconnect: true },
+  4409: { reason: "no pong in time", reconnect: true },
+  4429: { reason: "too many requests: slow down", reconnect: true },
+  4500: { reason: "the first message must be a valid hello", reconnect: false },
+  4501: { reason: "the token is not valid", reconnect: false },
+  4503: { reason: "this account may not be here", reconnect: false },
+  4504: { reason: "this account has too many connections", reconnect: false },
+  4509: { reason: "too many invalid messages", reconnect: false },
+  4526: { reason: "no common protocol version: offer hawker.v1", reconnect: false },
+};
+
+/**
+ * Where an order goes.
+ */
+export type Address = { name: string, phone: string, lines: Array<string>, city: string, postcode: string, 
+/**
+ * ISO 3166-1 alpha-2.
+ */
+country: string, };
+
+/**
+ * What is ordered: `{"reservations":["v1"]}` or `{"lines":[{"sku":"mug","quantity":1}]}`. Holds
+ * and ordinary goods run on different clocks and never mix.
+ */
+export type Basket = { "reservations": Array<string> } | { "lines": Array<BasketLine> };
+
+/**
+ * Ordinary goods.
+ */
+export type BasketLine = { sku: string, quantity: number, };
+
+/**
+ * To `sale.claim` and `sale.offer_accept`.
+ */
+export type Claimed = { reservation: Reservation, 
+/**
+ * The buyer held these units already, from another command.
+ */
+existing: boolean, };
+
+/**
+ * A comment in a room.
+ */
+export type Comment = { comment: string, user: string, name: string, 
+/**
+ * As it was typed: whoever shows it must escape it.
+ */
+text: string, at: number, 
+/**
+ * Absent for buyers.
+ */
+role?: Role, };
+
+/**
+ * To `room.comment`: the comment as the others see it.
+ */
+export type Commented = { comment: Comment, };
+
+/**
+ * To `room.dashboard`: the figures of one room.
+ */
+export type Dashboard = { room: string, at: number, viewers: number, viewers_peak: number, joins: number, likes: number, comments: number, sales: Array<DashboardSale>, 
+/**
+ * Units of the room's sales that are on hold now.
+ */
+reserved: number, sold: number, 
+/**
+ * Of the units sold from the room's sales, at the price they were sold at.
+ */
+revenue_paid_minor: number, 
+/**
+ * ISO 4217.
+ */
+currency: string, version: number, };
+
+/**
+ * One item on the dashboard: `available + reserved + offered + sold = total`.
+ */
+export type DashboardItem = { sku: string, title: string, state: ItemState, price_minor: number, total: number, available: number, reserved: number, offered: number, sold: number, waitlist_length: number, };
+
+/**
+ * One sale on the dashboard.
+ */
+export type DashboardSale = { sale: string, title: string, state: SaleState, items: Array<DashboardItem>, };
+
+/**
+ * Yes, and nothing more to say.
+ */
+export type Done = Record<symbol, never>;
+
+/**
+ * `drain`: after that delay open a new connection, then close this one.
+ */
+export type Drain = { after_ms: number, };
+
+/**
+ * To `shop.follow` and `shop.unfollow`.
+ */
+export type Following = { following: boolean, };
+
+/**
+ * The first message. A browser sends its token here; others may have sent it as a header.
+ */
+export type Hello = { token?: string, 
+/**
+ * Topics to go on with after a lost connection.
+ */
+resume?: Array<ResumeAt>, };
+
+export type ItemState = "closed" | "live" | "sold_out_soft" | "sold_out_hard";
+
+/**
+ * A new total of one item; not below what is reserved, offered and sold.
+ */
+export type ItemTotal = { sku: string, total: number, };
+
+/**
+ * To `room.join`.
+ */
+export type Joined = { 
+/**
+ * Opaque; hand it back in `hello.resume`.
+ */
+presence: string, me: Me, snapshot: RoomSnapshot, };
+
+/**
+ * To `room.keywords`. Only staff see them.
+ */
+export type KeywordsChanged = { room: string, keywords: Array<string>, };
+
+/**
+ * The bounds a client should know before it runs into them.
+ */
+export type Limits = { message_bytes_max: number, frame_requests_max: number, requests_in_flight_max: number, requests_per_s: number, comment_chars_max: number, likes_per_s_max: number, };
+
+/**
+ * How long the room has been live: `elapsed_ms` up to `at`, and running on while it is live.
+ */
+export type LiveClock = { elapsed_ms: number, at: number, };
+
+/**
+ * All of a buyer's own state in a shop. A join returns it, so that what was pushed while nobody
+ * listened is not lost.
+ */
+export type Me = { following: boolean, 
+/**
+ * Muted in this room until then.
+ */
+muted_until?: number, reservations: Array<Reservation>, orders: Array<Order>, waiting: Array<Waiting>, 
+/**
+ * Sales whose start the buyer wants to be told.
+ */
+reminders: Array<string>, };
+
+/**
+ * An order. It is paid by `pay_by` or it ends.
+ */
+export type Order = { order: string, buyer: string, lines: Array<OrderLine>, total_minor: number, 
+/**
+ * ISO 4217.
+ */
+currency: string, placed_at: number, pay_by: number, state: OrderState, 
+/**
+ * Money that came in and buys nothing: a person has to send it back.
+ */
+refunds_required: Array<Refund>, version: number, };
+
+/**
+ * Cancels an unpaid order.
+ */
+export type OrderCancel = { shop: string, command_id: string, order: string, };
+
+/**
+ * The order after the request.
+ */
+export type OrderChanged = { order: Order, };
+
+export type OrderLine = { sku: string, quantity: number, unit_price_minor: number, 
+/**
+ * The hold this line pays for; ordinary goods have none.
+ */
+reservation?: string, };
+
+/**
+ * The buyer's own orders, newest first.
+ */
+export type OrderList = { shop: string, 
+/**
+ * `next` of the page before.
+ */
+cursor?: string, 
+/**
+ * Absent: 50; at most 200.
+ */
+limit?: number, };
+
+/**
+ * The buyer leaves for the payment page: the hold is extended once.
+ */
+export type OrderPay = { shop: string, command_id: string, order: string, };
+
+/**
+ * Orders held units or ordinary goods.
+ */
+export type OrderPlace = { shop: string, command_id: string, basket: Basket, address: Address, };
+
+/**
+ * `order.changed`: one of your orders changed.
+ */
+export type OrderPush = { shop: string, order: Order, };
+
+/**
+ * `order.reminder`: an order waits for its payment.
+ */
+export type OrderReminder = { shop: string, order: string, pay_by: number, };
+
+export type OrderState = { "kind": "unpaid" } | { "kind": "payment_pending" } | { "kind": "paid", payment: string, } | { "kind": "cancelled", reason: ReleaseReason, };
+
+/**
+ * To `order.list`.
+ */
+export type Orders = { orders: Array<Order>, 
+/**
+ * Present when there are more: ask with it as `cursor`.
+ */
+next?: string, };
+
+/**
+ * The product that is shown large.
+ */
+export type Pin = { sku: string, product: string, title: string, price_minor: number, version: number, };
+
+/**
+ * Asks for the server's clock.
+ */
+export type Ping = { 
+/**
+ * The client's clock, returned as it came.
+ */
+t0: number, };
+
+/**
+ * To `ping`: with the client's clock at arrival, t3, its offset is `((t1-t0)+(t2-t3))/2`.
+ */
+export type Pong = { t0: number, 
+/**
+ * The server's clock when the request came.
+ */
+t1: number, 
+/**
+ * The server's clock when the reply left.
+ */
+t2: number, };
+
+/**
+ * A product and what of it can freely be sold.
+ */
+export type Product = { product: string, title: string, image_url?: string, 
+/**
+ * Only listed products can be shown, pinned and sold.
+ */
+listed: boolean, 
+/**
+ * ISO 4217.
+ */
+currency: string, skus: Array<Sku>, version: number, };
+
+/**
+ * A fresh token, before the old one expires.
+ */
+export type Refresh = { token: string, };
+
+/**
+ * To `refresh`.
+ */
+export type Refreshed = { expires_at: number, };
+
+export type Refund = { payment: string, amount_minor: number, };
+
+/**
+ * Why held units went back.
+ */
+export type ReleaseReason = "expired" | "buyer_cancel" | "payment_failed_final" | "seller_cancel" | "fraud" | "sale_cancelled" | "offer_expired";
+
+/**
+ * Units of a sale that are held for one buyer at a fixed price.
+ */
+export type Reservation = { reservation: string, sale: string, sku: string, buyer: string, quantity: number, 
+/**
+ * Of one unit.
+ */
+price_minor: number, 
+/**
+ * ISO 4217.
+ */
+currency: string, state: ReservationState, version: number, };
+
+/**
+ * The reservation after the request.
+ */
+export type ReservationChanged = { reservation: Reservation, };
+
+/**
+ * `reservation.changed`: one of your holds changed.
+ */
+export type ReservationPush = { shop: string, reservation: Reservation, };
+
+/**
+ * Gives up a hold that has no order yet.
+ */
+export type ReservationRelease = { shop: string, command_id: string, reservation: string, };
+
+export type ReservationState = { "kind": "held", expires_at: number, } | { "kind": "ordered", order: string, } | { "kind": "sold", order: string, } | { "kind": "released", reason: ReleaseReason, };
+
+/**
+ * To `room.mute` and `room.ban`.
+ */
+export type Restricted = { room: string, user: string, 
+/**
+ * Absent: until it is lifted.
+ */
+until?: number, };
+
+/**
+ * Where a topic was left.
+ */
+export type ResumeAt = { topic: string, epoch: string, 
+/**
+ * The last one that was seen.
+ */
+seq: number, 
+/**
+ * As the join gave it: keeps the time already spent in the room.
+ */
+presence?: string, };
+
+/**
+ * How a topic goes on: with everything that was missed, or, when that is no longer kept, with a
+ * snapshot. Never with a part of it.
+ */
+export type Resumed = { topic: string, epoch: string, 
+/**
+ * The last one of the topic that is contained here.
+ */
+seq: number, recovered: boolean, 
+/**
+ * The missed pushes in their order, as they were sent to the others.
+ */
+missed?: Push[], 
+/**
+ * Present when not recovered.
+ */
+snapshot?: RoomSnapshot, 
+/**
+ * The user's own state: personal pushes that were missed show in it.
+ */
+me?: Me, presence?: string, 
+/**
+ * Why the topic does not go on at all: join again, or do not.
+ */
+error?: Refusal, };
+
+/**
+ * What a token's owner may act as in a shop.
+ */
+export type Role = "buyer" | "streamer" | "agent" | "supervisor" | "manager" | "service";
+
+/**
+ * A room as everybody in it may see it.
+ */
+export type Room = { room: string, streamer: string, title: string, cover_url?: string, playback_url?: string, state: RoomState, live_clock: LiveClock, 
+/**
+ * The least time between two comments of one buyer; 0 when slow mode is off.
+ */
+slow_mode_ms: number, keep_comments: boolean, 
+/**
+ * The products in the bag, in the order shown.
+ */
+bag: Array<string>, pinned?: Pin, likes: number, joins: number, viewers_peak: number, version: number, };
+
+/**
+ * Replaces the bag: the products shown, in order.
+ */
+export type RoomBag = { shop: string, command_id: string, room: string, products: Array<string>, };
+
+/**
+ * Sends a user out of the room.
+ */
+export type RoomBan = { shop: string, command_id: string, room: string, user: string, 
+/**
+ * Absent: until it is lifted.
+ */
+for_ms?: number, };
+
+/**
+ * `room.banned`: you must leave; the room sends you nothing more.
+ */
+export type RoomBanned = { shop: string, room: string, 
+/**
+ * Absent: until it is lifted.
+ */
+until?: number, };
+
+/**
+ * The room after the request.
+ */
+export type RoomChanged = { room: Room, };
+
+/**
+ * Says something. The author gets the comment in the reply.
+ */
+export type RoomComment = { shop: string, command_id: string, room: string, text: string, };
+
+/**
+ * `room.comment_deleted`: take it off the screen.
+ */
+export type RoomCommentDeleted = { comment: string, };
+
+/**
+ * `room.comment`: somebody said something.
+ */
+export type RoomCommentPush = { comment: Comment, };
+
+/**
+ * Schedules a room.
+ */
+export type RoomCreate = { shop: string, command_id: string, 
+/**
+ * Absent: the server makes an id.
+ */
+room?: string, spec: RoomSpec, };
+
+/**
+ * The figures of a room.
+ */
+export type RoomDashboard = { shop: string, room: string, };
+
+/**
+ * Takes a comment away from everybody.
+ */
+export type RoomDeleteComment = { shop: string, command_id: string, room: string, comment: string, };
+
+/**
+ * Ends a room and its sales for good.
+ */
+export type RoomEnd = { shop: string, command_id: string, room: string, };
+
+/**
+ * `room.gap`: this reader was too slow and skips `from` to `to`, both included. With a snapshot
+ * he is up to date again; without one he resumes.
+ */
+export type RoomGap = { from: number, to: number, snapshot?: RoomSnapshot, };
+
+/**
+ * Enters a room: a snapshot, the buyer's own state, and from then on the room's pushes.
+ */
+export type RoomJoin = { shop: string, room: string, };
+
+/**
+ * Replaces the words that comments must not contain.
+ */
+export type RoomKeywords = { shop: string, command_id: string, room: string, keywords: Array<string>, };
+
+/**
+ * Leaves a room: no more of its pushes.
+ */
+export type RoomLeave = { shop: string, room: string, };
+
+/**
+ * Likes since the last report. The server counts at most 10 a second and buyer.
+ */
+export type RoomLike = { shop: string, room: string, count: number, };
+
+/**
+ * `room.likes`: the total; it only grows.
+ */
+export type RoomLikes = { likes: number, };
+
+/**
+ * The rooms of a shop.
+ */
+export type RoomList = { shop: string, state?: RoomState, };
+
+/**
+ * Lets a user read but not comment.
+ */
+export type RoomMute = { shop: string, command_id: string, room: string, user: string, 
+/**
+ * Absent: until it is lifted.
+ */
+for_ms?: number, };
+
+/**
+ * Pauses the live clock; claims go on.
+ */
+export type RoomPause = { shop: string, command_id: string, room: string, };
+
+/**
+ * Shows one product large.
+ */
+export type RoomPin = { shop: string, command_id: string, room: string, sku: string, };
+
+/**
+ * `room.pinned`: which product is shown large; absent: none. Its version is the room's.
+ */
+export type RoomPinned = { pinned?: Pin, version: number, };
+
+/**
+ * `room.product`: a product of the bag, its price or its free stock changed.
+ */
+export type RoomProduct = { product: Product, };
+
+/**
+ * `room.redacted`: a comment stood here that was deleted since; its place in the sequence stays.
+ */
+export type RoomRedacted = Record<symbol, never>;
+
+/**
+ * Goes on after a pause.
+ */
+export type RoomResume = { shop: string, command_id: string, room: string, };
+
+/**
+ * `room.sale`: a sale appeared or changed its state, with all its items.
+ */
+export type RoomSale = { sale: Sale, };
+
+/**
+ * Sets the least time between two comments of one buyer; 0 turns it off.
+ */
+export type RoomSlowMode = { shop: string, command_id: string, room: string, interval_ms: number, };
+
+/**
+ * Everything a viewer needs to draw a room. It holds the pushes of the topic up to `seq`.
+ */
+export type RoomSnapshot = { topic: string, 
+/**
+ * A new owner of the room starts a new epoch; `seq` means nothing across epochs.
+ */
+epoch: string, seq: number, room: Room, 
+/**
+ * ISO 4217, of every amount in the room.
+ */
+currency: string, 
+/**
+ * The products in the bag and those on sale.
+ */
+products: Array<Product>, 
+/**
+ * Sales that are announced or running here, and those that ended lately.
+ */
+sales: Array<Sale>, viewers: number, 
+/**
+ * The recent comments, oldest first.
+ */
+comments: Array<Comment>, };
+
+/**
+ * A room as its streamer describes it.
+ */
+export type RoomSpec = { 
+/**
+ * Who streams; without it the one who asks.
+ */
+streamer?: string, title: string, cover_url?: string, playback_url?: string, 
+/**
+ * Kept comments survive the room; others are gone after the last 500 or 5 minutes.
+ */
+keep_comments?: boolean, slow_mode_ms?: number, };
+
+/**
+ * Goes live.
+ */
+export type RoomStart = { shop: string, command_id: string, room: string, };
+
+export type RoomState = "scheduled" | "live" | "paused" | "ended";
+
+/**
+ * `room.state`: the room looks different.
+ */
+export type RoomStatePush = { room: Room, };
+
+/**
+ * `room.stock`: units of one item moved. `available + reserved + offered + sold = total`.
+ */
+export type RoomStock = { sale: string, sku: string, version: number, available: number, reserved: number, offered: number, sold: number, total: number, waitlist_length: number, state: ItemState, };
+
+/**
+ * Lifts a ban.
+ */
+export type RoomUnban = { shop: string, command_id: string, room: string, user: string, };
+
+/**
+ * Lifts a mute.
+ */
+export type RoomUnmute = { shop: string, command_id: string, room: string, user: string, };
+
+/**
+ * Shows none large.
+ */
+export type RoomUnpin = { shop: string, command_id: string, room: string, };
+
+/**
+ * `room.viewers`: how many watch now, watched at most, and came in all.
+ */
+export type RoomViewers = { viewers: number, viewers_peak: number, joins: number, };
+
+/**
+ * The heartbeat of a viewer, every 10 s and at each change.
+ */
+export type RoomWatch = { shop: string, room: string, playing: boolean, 
+/**
+ * Whether the page is in front.
+ */
+visible: boolean, 
+/**
+ * Where the player is in the media.
+ */
+position_ms?: number, };
+
+/**
+ * To `room.list`.
+ */
+export type Rooms = { rooms: Array<Room>, };
+
+/**
+ * A flash sale with its items.
+ */
+export type Sale = { sale: string, title: string, scope: Scope, state: SaleState, announce_at?: number, starts_at?: number, ends_at?: number, 
+/**
+ * How long a claimed unit is held for payment.
+ */
+hold_ms: number, min_presence_ms: number, 
+/**
+ * While true, buyers see no price.
+ */
+price_hidden: boolean, reminder_text: string, 
+/**
+ * ISO 4217.
+ */
+currency: string, items: Array<StockItem>, version: number, };
+
+/**
+ * Shows the sale with its countdown; its stock moves out of free stock.
+ */
+export type SaleAnnounce = { shop: string, command_id: string, sale: string, };
+
+/**
+ * Calls it off; unpaid reservations are released.
+ */
+export type SaleCancel = { shop: string, command_id: string, sale: string, };
+
+/**
+ * What shall change; what is absent stays. Once announced, a sale's price is fixed.
+ */
+export type SaleChange = { starts_at?: number, ends_at?: number, totals?: Array<ItemTotal>, reminder_text?: string, };
+
+/**
+ * The sale after the request.
+ */
+export type SaleChanged = { sale: Sale, };
+
+/**
+ * Wants units now. The client must be in the room.
+ */
+export type SaleClaim = { shop: string, command_id: string, room: string, sale: string, sku: string, quantity: number, };
+
+/**
+ * Plans a flash sale.
+ */
+export type SaleCreate = { shop: string, command_id: string, 
+/**
+ * Absent: the server makes an id.
+ */
+sale?: string, spec: SaleSpec, };
+
+/**
+ * Ends now; reservations stay valid.
+ */
+export type SaleEnd = { shop: string, command_id: string, sale: string, };
+
+/**
+ * One item as its streamer describes it.
+ */
+export type SaleItemSpec = { sku: string, total: number, per_buyer: number, price_minor: number, };
+
+/**
+ * `sale.offer`: your place on a waitlist changed: a better position, an offer, or gone.
+ */
+export type SaleOffer = { shop: string, waiting: Waiting, };
+
+/**
+ * Takes the offered units: the offer becomes a reservation.
+ */
+export type SaleOfferAccept = { shop: string, command_id: string, sale: string, sku: string, };
+
+/**
+ * Leaves the offered units to the next.
+ */
+export type SaleOfferDecline = { shop: string, command_id: string, sale: string, sku: string, };
+
+/**
+ * Asks to be told shortly before the start.
+ */
+export type SaleRemind = { shop: string, command_id: string, sale: string, };
+
+/**
+ * `sale.reminder`: the sale you asked about is about to start.
+ */
+export type SaleReminder = { shop: string, sale: string, text: string, starts_at: number, };
+
+/**
+ * Moves free stock into a running sale.
+ */
+export type SaleRestock = { shop: string, command_id: string, sale: string, sku: string, quantity: number, };
+
+/**
+ * A sale as its streamer describes it.
+ */
+export type SaleSpec = { title: string, scope?: Scope, items: Array<SaleItemSpec>, 
+/**
+ * Absent: `countdown_ms` before the start.
+ */
+announce_at?: number, 
+/**
+ * Absent: the sale is a draft.
+ */
+starts_at?: number, countdown_ms?: number, run_ms?: number, hold_ms?: number, min_presence_ms?: number, 
+/**
+ * The price stays hidden until the sale starts.
+ */
+price_hidden?: boolean, reminder_text?: string, };
+
+/**
+ * Starts now.
+ */
+export type SaleStart = { shop: string, command_id: string, sale: string, };
+
+export type SaleState = "draft" | "scheduled" | "announced" | "live" | "sold_out" | "ended" | "cancelled";
+
+/**
+ * Changes what may still change.
+ */
+export type SaleUpdate = { shop: string, command_id: string, sale: string, change: SaleChange, };
+
+/**
+ * Waits for units that come back.
+ */
+export type SaleWaitlist = { shop: string, command_id: string, room: string, sale: string, sku: string, quantity: number, };
+
+/**
+ * Waits no longer.
+ */
+export type SaleWaitlistLeave = { shop: string, command_id: string, sale: string, sku: string, };
+
+/**
+ * In which rooms a sale can be claimed: `"all_rooms"` or `{"rooms":["r1"]}`.
+ */
+export type Scope = "all_rooms" | { "rooms": Array<string> };
+
+/**
+ * The figures of the rules. A sale keeps the ones it was created with.
+ */
+export type Settings = { 
+/**
+ * How long a claimed unit is held for payment. 10 s to 24 h.
+ */
+reservation_hold_ms: number, 
+/**
+ * How much longer, once, when the buyer is at the payment provider. 0 to 1 h.
+ */
+payment_grace_ms: number, 
+/**
+ * How long a buyer must have been in the room before he may claim. 0 to 10 min.
+ */
+min_presence_ms: number, 
+/**
+ * Announcement to start, where a sale does not say. 1 s to 1 h.
+ */
+sale_countdown_ms: number, 
+/**
+ * Start to end, where a sale does not say. 1 s to 24 h.
+ */
+sale_run_ms: number, 
+/**
+ * Before the start, those who asked are reminded. 0 to 1 h.
+ */
+sale_reminder_lead_ms: number, 
+/**
+ * Holds a buyer may let expire in one sale before he gets no more. 0 to 100.
+ */
+unpaid_expiries_max: number, 
+/**
+ * How long a waiting buyer may think about an offer. 5 s to 1 h.
+ */
+waitlist_offer_ms: number, 
+/**
+ * A waitlist takes this many times the item's total. 0 to 100.
+ */
+waitlist_factor: number, 
+/**
+ * An ordinary order is cancelled when it is not paid by then. 1 min to 30 days.
+ */
+unpaid_window_ms: number, 
+/**
+ * When the buyer of an unpaid order is reminded, after placing it; rising.
+ */
+order_reminders_ms: Array<number>, };
+
+/**
+ * Settings to change; what is absent stays.
+ */
+export type SettingsChange = { reservation_hold_ms?: number, payment_grace_ms?: number, min_presence_ms?: number, sale_countdown_ms?: number, sale_run_ms?: number, sale_reminder_lead_ms?: number, unpaid_expiries_max?: number, waitlist_offer_ms?: number, waitlist_factor?: number, unpaid_window_ms?: number, order_reminders_ms?: Array<number>, };
+
+/**
+ * A shop: one currency, one set of rules.
+ */
+export type Shop = { shop: string, name: string, 
+/**
+ * ISO 4217.
+ */
+currency: string, settings: Settings, version: number, };
+
+/**
+ * To `shop.settings`.
+ */
+export type ShopChanged = { shop: Shop, };
+
+/**
+ * Follows a shop.
+ */
+export type ShopFollow = { shop: string, command_id: string, };
+
+/**
+ * Changes settings; without any it reads them.
+ */
+export type ShopSettings = { shop: string, command_id: string, settings?: SettingsChange, };
+
+/**
+ * Follows it no longer.
+ */
+export type ShopUnfollow = { shop: string, command_id: string, };
+
+/**
+ * A variant that is sold.
+ */
+export type Sku = { sku: string, title: string, price_minor: number, 
+/**
+ * Free to sell now; what is on hold or in a sale is not in it.
+ */
+stock: Stock, };
+
+/**
+ * How much of a SKU is free to sell: `{"units":5}` or `"unlimited"`.
+ */
+export type Stock = { "units": number } | "unlimited";
+
+/**
+ * One item of a sale and where its units are: `available + reserved + offered + sold = total`.
+ */
+export type StockItem = { sku: string, title: string, 
+/**
+ * Absent while the price is hidden.
+ */
+price_minor?: number, list_price_minor: number, per_buyer: number, total: number, available: number, reserved: number, offered: number, sold: number, waitlist_length: number, state: ItemState, version: number, };
+
+/**
+ * A buyer's place on a waitlist: one for each buyer and SKU of a sale.
+ */
+export type Waiting = { sale: string, sku: string, quantity: number, state: WaitingState, version: number, };
+
+export type WaitingState = { "kind": "waiting", position: number, } | { "kind": "offered", expires_at: number, } | { "kind": "gone" };
+
+/**
+ * To `sale.waitlist`.
+ */
+export type Waitlisted = { waiting: Waiting, };
+
+/**
+ * To `hello`: who you are here, and the topics that go on.
+ */
+export type Welcome = { user: string, roles: Array<Role>, 
+/**
+ * The server's clock.
+ */
+now: number, 
+/**
+ * Names this connection in support requests.
+ */
+connection: string, 
+/**
+ * How often the server sends a WebSocket ping. Twice as long without one: reconnect.
+ */
+ping_ms: number, 
+/**
+ * When the token expires: `refresh` before.
+ */
+expires_at?: number, limits: Limits, resumed: Array<Resumed>, };
+
+/** Every request: its fields, and what a yes carries. */
+export interface Requests {
+  "hello": { fields: Hello; ok: Welcome };
+  "refresh": { fields: Refresh; ok: Refreshed };
+  "ping": { fields: Ping; ok: Pong };
+  "room.join": { fields: RoomJoin; ok: Joined };
+  "room.leave": { fields: RoomLeave; ok: Done };
+  "room.comment": { fields: RoomComment; ok: Commented };
+  "room.like": { fields: RoomLike; ok: Done };
+  "room.watch": { fields: RoomWatch; ok: Done };
+  "room.list": { fields: RoomList; ok: Rooms };
+  "room.create": { fields: RoomCreate; ok: RoomChanged };
+  "room.start": { fields: RoomStart; ok: RoomChanged };
+  "room.pause": { fields: RoomPause; ok: RoomChanged };
+  "room.resume": { fields: RoomResume; ok: RoomChanged };
+  "room.end": { fields: RoomEnd; ok: RoomChanged };
+  "room.bag": { fields: RoomBag; ok: RoomChanged };
+  "room.pin": { fields: RoomPin; ok: RoomChanged };
+  "room.unpin": { fields: RoomUnpin; ok: RoomChanged };
+  "room.slow_mode": { fields: RoomSlowMode; ok: RoomChanged };
+  "room.keywords": { fields: RoomKeywords; ok: KeywordsChanged };
+  "room.mute": { fields: RoomMute; ok: Restricted };
+  "room.unmute": { fields: RoomUnmute; ok: Done };
+  "room.ban": { fields: RoomBan; ok: Restricted };
+  "room.unban": { fields: RoomUnban; ok: Done };
+  "room.delete_comment": { fields: RoomDeleteComment; ok: Done };
+  "room.dashboard": { fields: RoomDashboard; ok: Dashboard };
+  "sale.remind": { fields: SaleRemind; ok: Done };
+  "sale.claim": { fields: SaleClaim; ok: Claimed };
+  "sale.waitlist": { fields: SaleWaitlist; ok: Waitlisted };
+  "sale.waitlist_leave": { fields: SaleWaitlistLeave; ok: Done };
+  "sale.offer_accept": { fields: SaleOfferAccept; ok: Claimed };
+  "sale.offer_decline": { fields: SaleOfferDecline; ok: Done };
+  "sale.create": { fields: SaleCreate; ok: SaleChanged };
+  "sale.update": { fields: SaleUpdate; ok: SaleChanged };
+  "sale.announce": { fields: SaleAnnounce; ok: SaleChanged };
+  "sale.start": { fields: SaleStart; ok: SaleChanged };
+  "sale.end": { fields: SaleEnd; ok: SaleChanged };
+  "sale.cancel": { fields: SaleCancel; ok: SaleChanged };
+  "sale.restock": { fields: SaleRestock; ok: SaleChanged };
+  "reservation.release": { fields: ReservationRelease; ok: ReservationChanged };
+  "order.place": { fields: OrderPlace; ok: OrderChanged };
+  "order.pay": { fields: OrderPay; ok: OrderChanged };
+  "order.cancel": { fields: OrderCancel; ok: OrderChanged };
+  "order.list": { fields: OrderList; ok: Orders };
+  "shop.follow": { fields: ShopFollow; ok: Following };
+  "shop.unfollow": { fields: ShopUnfollow; ok: Following };
+  "shop.settings": { fields: ShopSettings; ok: ShopChanged };
+}
+
+/** Requests that change state: they carry a command id. */
+export const CHANGES: ReadonlySet<string> = new Set([
+  "room.comment",
+  "room.create",
+  "room.start",
+  "room.pause",
+  "room.resume",
+  "room.end",
+  "room.bag",
+  "room.pin",
+  "room.unpin",
+  "room.slow_mode",
+  "room.keywords",
+  "room.mute",
+  "room.unmute",
+  "room.ban",
+  "room.unban",
+  "room.delete_comment",
+  "sale.remind",
+  "sale.claim",
+  "sale.waitlist",
+  "sale.waitlist_leave",
+  "sale.offer_accept",
+  "sale.offer_decline",
+  "sale.create",
+  "sale.update",
+  "sale.announce",
+  "sale.start",
+  "sale.end",
+  "sale.cancel",
+  "sale.restock",
+  "reservation.release",
+  "order.place",
+  "order.pay",
+  "order.cancel",
+  "shop.follow",
+  "shop.unfollow",
+  "shop.settings",
+]);
+
+/** Every push. */
+export type Push =
+  | ({ type: "room.state"; topic: string; seq: number } & RoomStatePush)
+  | ({ type: "room.comment"; topic: string; seq: number } & RoomCommentPush)
+  | ({ type: "room.comment_deleted"; topic: string; seq: number } & RoomCommentDeleted)
+  | ({ type: "room.redacted"; topic: string; seq: number } & RoomRedacted)
+  | ({ type: "room.likes"; topic: string } & RoomLikes)
+  | ({ type: "room.viewers"; topic: string } & RoomViewers)
+  | ({ type: "room.pinned"; topic: string; seq: number } & RoomPinned)
+  | ({ type: "room.product"; topic: string; seq: number } & RoomProduct)
+  | ({ type: "room.sale"; topic: string; seq: number } & RoomSale)
+  | ({ type: "room.stock"; topic: string; seq: number } & RoomStock)
+  | ({ type: "room.gap"; topic: string } & RoomGap)
+  | ({ type: "room.banned" } & RoomBanned)
+  | ({ type: "sale.offer" } & SaleOffer)
+  | ({ type: "sale.reminder" } & SaleReminder)
+  | ({ type: "reservation.changed" } & ReservationPush)
+  | ({ type: "order.changed" } & OrderPush)
+  | ({ type: "order.reminder" } & OrderReminder)
+  | ({ type: "drain" } & Drain);
