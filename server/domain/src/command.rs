@@ -41,6 +41,30 @@ pub enum Command {
     Order(OrderCommand),
 }
 
+impl From<ShopCommand> for Command {
+    fn from(command: ShopCommand) -> Self {
+        Self::Shop(command)
+    }
+}
+
+impl From<RoomCommand> for Command {
+    fn from(command: RoomCommand) -> Self {
+        Self::Room(command)
+    }
+}
+
+impl From<SaleCommand> for Command {
+    fn from(command: SaleCommand) -> Self {
+        Self::Sale(command)
+    }
+}
+
+impl From<OrderCommand> for Command {
+    fn from(command: OrderCommand) -> Self {
+        Self::Order(command)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub enum ShopCommand {
     Create {

@@ -2,6 +2,7 @@
 //! erased. Owns their keys; events carry only their hash.
 
 use crate::id::{CommentId, OrderId, RoomId, UserId};
+use crate::time::Millis;
 
 /// A change to the documents, made in the same append as the events that caused it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,9 +37,25 @@ pub fn order_key(order: &OrderId) -> String {
     format!("order/{order}")
 }
 
-/// One key per order of a buyer, in the order they were placed.
-pub fn buyer_order_key(buyer: &UserId, placed_at_ms: i64, order: &OrderId) -> String {
-    format!("buyer-order/{buyer}/{placed_at_ms:014}/{order}")
+/// One key per order of a buyer, the newest first.
+pub fn buyer_order_key(buyer: &UserId, placed_at: Millis, order: &OrderId) -> String {
+    format!("{}{:014}/{order}", buyer_orders_prefix(buyer), newest_first(placed_at))
+}
+
+pub fn buyer_orders_prefix(buyer: &UserId) -> String {
+    format!("buyer-order/{buyer}/")
+}
+
+/// One key per order of the shop, the newest first.
+pub fn shop_order_key(placed_at: Millis, order: &OrderId) -> String {
+    format!("{SHOP_ORDERS_PREFIX}{:014}/{order}", newest_first(placed_at))
+}
+
+pub const SHOP_ORDERS_PREFIX: &str = "shop-order/";
+
+/// Falls as time goes on. Fourteen digits last until the year 5138.
+fn newest_first(at: Millis) -> i64 {
+    99_999_999_999_999 - at.0
 }
 
 /// The hash that an event keeps of a document: 16 bytes of BLAKE3, in hex.

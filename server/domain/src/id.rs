@@ -33,6 +33,13 @@ macro_rules! ids {
                 Ok(Self(SmolStr::new(text)))
             }
 
+            /// An id that was checked elsewhere by the same rule, such as one of the wire's.
+            pub fn checked(text: impl Into<SmolStr>) -> Self {
+                let text = text.into();
+                debug_assert!(check(&text).is_ok(), "{text:?} is no id");
+                Self(text)
+            }
+
             pub fn as_str(&self) -> &str {
                 &self.0
             }

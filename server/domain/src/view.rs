@@ -75,6 +75,7 @@ pub struct ShopView {
     pub name: String,
     pub currency: Currency,
     pub settings: Settings,
+    pub version: u64,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -107,7 +108,10 @@ pub struct RoomView {
     pub keywords: BTreeSet<String>,
     pub likes: u64,
     pub joins: u64,
+    pub viewers: u64,
     pub viewers_peak: u64,
+    /// Comments since this process has the shop in memory.
+    pub comments: u64,
     pub version: u64,
 }
 
@@ -145,6 +149,7 @@ pub struct SaleView {
     pub min_presence_ms: SpanMs,
     pub price_hidden: bool,
     pub reminder_text: String,
+    pub currency: Currency,
     pub items: Vec<StockView>,
     pub version: u64,
 }
@@ -201,7 +206,7 @@ pub enum ReservationState {
     Released { reason: ReleaseReason },
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OrderView {
     pub order: OrderId,
     pub buyer: UserId,
@@ -233,6 +238,8 @@ pub struct WaitingView {
     pub buyer: UserId,
     pub quantity: u32,
     pub state: WaitingState,
+    /// The item's: every move on the waitlist raises it.
+    pub version: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,90 @@
+//! What a shop remembers of one buyer: whether he follows, what he holds, when he bought.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Accepted, Shop};
+use crate::document::{self, DocumentWrite};
+use crate::event::Event;
+use crate::few::Few;
+use crate::id::{OrderId, ReservationId, SaleId, SkuId, UserId};
+use crate::time::Millis;
+use crate::view::BuyerView;
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Buyer {
+    pub(super) following_since: Option<Millis>,
+    /// Holds that are neither released nor sold.
+    pub(super) reservations: Few<ReservationId>,
+    /// Orders that are neither paid nor cancelled.
+    pub(super) open_orders: BTreeSet<OrderId>,
+    /// Waitlists he stands on or has an offer from.
+    pub(super) waiting: BTreeSet<(SaleId, SkuId)>,
+    pub(super) reminders: BTreeSet<SaleId>,
+    /// When he paid, in the last 365 days.
+    pub(super) paid_at: Vec<Millis>,
+}
+
+impl Shop {
+    fn is_following(&self, buyer: &UserId) -> bool {
+        self.buyers.get(buyer).is_some_and(|buyer| buyer.following_since.is_some())
+    }
+
+    pub(super) fn decide_follow(&self, buyer: &UserId) -> Accepted {
+        if self.is_following(buyer) {
+            return Accepted::default();
+        }
+        Accepted::event(Event::Followed { buyer: buyer.clone() })
+    }
+
+    pub(super) fn decide_unfollow(&self, buyer: &UserId) -> Accepted {
+        if !self.is_following(buyer) {
+            return Accepted::default();
+        }
+        Accepted::event(Event::Unfollowed { buyer: buyer.clone() })
+    }
+
+    /// Always possible: what names or quotes the person goes, and he follows no longer. Holds and
+    /// orders go on under his id, since stock and money hang on them.
+    pub(super) fn decide_erasure(buyer: &UserId) -> Accepted {
+        let erase = DocumentWrite::EraseUnder { prefix: document::buyer_prefix(buyer) };
+        Accepted {
+            documents: vec![erase],
+            ..Accepted::event(Event::BuyerErased { buyer: buyer.clone() })
+        }
+    }
+
+    pub(super) fn on_followed(&mut self, buyer: &UserId, at: Millis) {
+        self.buyers.entry(buyer.clone()).following_since = Some(at);
+    }
+
+    pub(super) fn on_unfollowed(&mut self, buyer: &UserId) {
+        if let Some(buyer) = self.buyers.get_mut(buyer) {
+            buyer.following_since = None;
+        }
+    }
+
+    pub(super) fn on_buyer_erased(&mut self, buyer: &UserId) {
+        self.on_unfollowed(buyer);
+        for room in self.rooms.values_mut() {
+            room.forget_texts_of(buyer);
+        }
+    }
+
+    /// All of one buyer's own open business. Somebody the shop never met has none.
+    pub fn buyer_view(&self, buyer: &UserId) -> BuyerView {
+        let Some(row) = self.buyers.get(buyer) else { return BuyerView::default() };
+        let reservations = row.reservations.iter();
+        let waiting = row.waiting.iter();
+        BuyerView {
+            following: row.following_since.is_some(),
+            reservations: reservations.filter_map(|id| self.reservation_view(id)).collect(),
+            orders: row.open_orders.iter().filter_map(|id| self.order_view(id)).collect(),
+            waiting: waiting
+                .filter_map(|(sale, sku)| self.waiting_view(sale, sku, buyer))
+                .collect(),
+            reminders: row.reminders.iter().cloned().collect(),
+        }
+    }
+}

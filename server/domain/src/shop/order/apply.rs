@@ -1,0 +1,164 @@
+//! What order events do to the state. Never refuses: what it is told happened.
+
+use super::{Order, Payment};
+use crate::command::ReleaseReason;
+use crate::event::{OrderLine, OrderPlaced};
+use crate::id::{OrderId, PaymentId};
+use crate::money::Minor;
+use crate::shop::Shop;
+use crate::shop::invariant::must;
+use crate::time::{Millis, SpanMs};
+use crate::view::OrderState;
+
+/// How long the time of a payment says whether a buyer is new.
+const PAID_MEMORY: SpanMs = SpanMs::days(365);
+
+impl Shop {
+    pub(in crate::shop) fn on_order_placed(&mut self, placed: &OrderPlaced, at: Millis) {
+        for line in &placed.lines {
+            match &line.reservation {
+                Some(reservation) => self.order_reservation(reservation, &placed.order),
+                None => self.catalog.take(&line.sku, u64::from(line.quantity)),
+            }
+        }
+        let order = Order {
+            buyer: placed.buyer.clone(),
+            lines: placed.lines.clone(),
+            total_minor: placed.total_minor,
+            placed_at: at,
+            pay_by: placed.pay_by,
+            remind_at: placed.remind_at.clone(),
+            state: OrderState::Unpaid,
+            grace_given: false,
+            refunds_required: Vec::new(),
+            version: 1,
+        };
+        for (due_at, item) in order.dues(&placed.order) {
+            self.due.add(due_at, item);
+        }
+        self.orders.insert(placed.order.clone(), order);
+        self.buyers.entry(placed.buyer.clone()).open_orders.insert(placed.order.clone());
+    }
+
+    pub(in crate::shop) fn on_payment_begun(&mut self, id: &OrderId, pay_by: Millis) {
+        self.change_order(id, |order| {
+            order.state = OrderState::PaymentPending;
+            order.pay_by = pay_by;
+            order.grace_given = true;
+        });
+    }
+
+    pub(in crate::shop) fn on_payment_declined(&mut self, id: &OrderId, payment: &PaymentId) {
+        self.note_payment(id, payment, None);
+        self.change_order(id, |order| {
+            if order.state == OrderState::PaymentPending {
+                order.state = OrderState::Unpaid;
+            }
+        });
+    }
+
+    pub(in crate::shop) fn on_order_paid(
+        &mut self,
+        id: &OrderId,
+        payment: &PaymentId,
+        amount_minor: Minor,
+        at: Millis,
+    ) {
+        for line in self.pay_order(id, payment, amount_minor, at) {
+            if let Some(reservation) = &line.reservation {
+                self.sell_reservation(reservation, id);
+            }
+        }
+    }
+
+    pub(in crate::shop) fn on_order_paid_late(
+        &mut self,
+        id: &OrderId,
+        payment: &PaymentId,
+        amount_minor: Minor,
+        at: Millis,
+    ) {
+        for line in self.pay_order(id, payment, amount_minor, at) {
+            match &line.reservation {
+                Some(reservation) => self.resell_reservation(reservation, id),
+                None => self.catalog.take(&line.sku, u64::from(line.quantity)),
+            }
+        }
+    }
+
+    /// Makes the order paid; its lines are the caller's to sell.
+    fn pay_order(
+        &mut self,
+        id: &OrderId,
+        payment: &PaymentId,
+        amount_minor: Minor,
+        at: Millis,
+    ) -> Vec<OrderLine> {
+        self.note_payment(id, payment, Some(amount_minor));
+        self.change_order(id, |order| {
+            order.state = OrderState::Paid { payment: payment.clone() };
+        });
+        let order = must(self.orders.get(id), "order");
+        let buyer = self.buyers.entry(order.buyer.clone());
+        buyer.open_orders.remove(id);
+        buyer.paid_at.retain(|paid_at| at.since(*paid_at) < PAID_MEMORY);
+        buyer.paid_at.push(at);
+        order.lines.clone()
+    }
+
+    pub(in crate::shop) fn on_order_cancelled(&mut self, id: &OrderId, reason: ReleaseReason) {
+        let order = must(self.orders.get(id), "order");
+        if !order.is_open() {
+            return;
+        }
+        let lines = order.lines.clone();
+        self.buyers.entry(order.buyer.clone()).open_orders.remove(id);
+        self.change_order(id, |order| order.state = OrderState::Cancelled { reason });
+        for line in lines {
+            match &line.reservation {
+                Some(reservation) => self.release(reservation, reason),
+                None => self.catalog.give(&line.sku, u64::from(line.quantity)),
+            }
+        }
+    }
+
+    pub(in crate::shop) fn on_order_reminded(&mut self, id: &OrderId, due_at: Millis) {
+        self.change_order_dues(id, |order| order.remind_at.retain(|at| *at > due_at));
+    }
+
+    pub(in crate::shop) fn on_refund_required(
+        &mut self,
+        id: &OrderId,
+        payment: &PaymentId,
+        amount_minor: Minor,
+    ) {
+        self.note_payment(id, payment, Some(amount_minor));
+        self.change_order(id, |order| {
+            order.refunds_required.push((payment.clone(), amount_minor));
+        });
+    }
+
+    fn note_payment(&mut self, id: &OrderId, payment: &PaymentId, succeeded: Option<Minor>) {
+        let payment_of = Payment { order: id.clone(), succeeded_minor: succeeded };
+        self.payments.insert(payment.clone(), payment_of);
+    }
+
+    fn change_order(&mut self, id: &OrderId, change: impl FnOnce(&mut Order)) {
+        self.change_order_dues(id, |order| {
+            change(order);
+            order.version += 1;
+        });
+    }
+
+    /// Changes an order and keeps the due queue to what it asks for.
+    fn change_order_dues(&mut self, id: &OrderId, change: impl FnOnce(&mut Order)) {
+        let order = must(self.orders.get_mut(id), "order");
+        for (at, item) in order.dues(id) {
+            self.due.remove(at, item);
+        }
+        change(order);
+        for (at, item) in order.dues(id) {
+            self.due.add(at, item);
+        }
+    }
+}
