@@ -3,9 +3,16 @@
 
 mod record;
 
+pub mod memory;
+pub mod redb;
+
+#[cfg(test)]
+mod contract;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use hawker_domain::Entry;
 use hawker_domain::id::ShopId;
@@ -37,6 +44,11 @@ pub struct Lease {
     epoch: u64,
 }
 
+/// The right to save snapshots, for whoever does so while the lease itself is with an append.
+/// Lends the lease for looking only: nothing can be appended with it.
+#[derive(Debug)]
+pub struct Saver(Lease);
+
 /// What one append makes durable, all of it or nothing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
@@ -54,7 +66,7 @@ pub struct Committed {
     shop: ShopId,
     epoch: u64,
     position: Position,
-    entries: Vec<Entry>,
+    batch: Arc<Batch>,
 }
 
 /// Proof that the lease still held at a moment when nothing was written. Made only by
@@ -79,6 +91,9 @@ pub struct Document {
     pub key: String,
     pub value: Vec<u8>,
 }
+
+/// A cached state and where it was taken.
+pub type Snapshot = (Position, Vec<u8>);
 
 /// Why the journal could not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -119,7 +134,7 @@ pub trait Journal: fmt::Debug + Send + Sync + 'static {
         &'a self,
         lease: &'a mut Lease,
         expected: Position,
-        batch: Batch,
+        batch: Arc<Batch>,
     ) -> Pending<'a, Result<Committed, Error>>;
 
     /// Whether this lease could write now: what a batch without events needs before its answers
@@ -130,7 +145,9 @@ pub trait Journal: fmt::Debug + Send + Sync + 'static {
         expected: Position,
     ) -> Pending<'a, Result<Verified, Error>>;
 
-    /// Up to `records_max` records after `after`, oldest first. Empty means the end.
+    /// Up to `records_max` records after `after`, oldest first; fewer when they are large. Empty
+    /// means the end. An `after` that this history never had is refused: `Backward` when it lies
+    /// beyond the end, `Conflict` when another batch made that version.
     fn read<'a>(
         &'a self,
         shop: &'a ShopId,
@@ -166,7 +183,7 @@ pub trait Journal: fmt::Debug + Send + Sync + 'static {
     /// Shops whose due time is at or before `now`, earliest first.
     fn due(&self, now: Millis, shops_max: usize) -> Pending<'_, Result<Vec<ShopId>, Error>>;
 
-    /// Shop ids after `after`, in order.
+    /// Ids of the shops that have a history, after `after`, in order.
     fn shops<'a>(
         &'a self,
         after: Option<&'a ShopId>,
@@ -174,7 +191,7 @@ pub trait Journal: fmt::Debug + Send + Sync + 'static {
     ) -> Pending<'a, Result<Vec<ShopId>, Error>>;
 
     /// Keeps `bytes` as a cache of the state at `position`; only the newest is kept. Losing it
-    /// **must** cost time only.
+    /// **must** cost time only, and a position that is not on the history **must** be refused.
     fn save_snapshot<'a>(
         &'a self,
         lease: &'a Lease,
@@ -182,10 +199,38 @@ pub trait Journal: fmt::Debug + Send + Sync + 'static {
         bytes: Vec<u8>,
     ) -> Pending<'a, Result<(), Error>>;
 
-    fn snapshot<'a>(
-        &'a self,
-        shop: &'a ShopId,
-    ) -> Pending<'a, Result<Option<(Position, Vec<u8>)>, Error>>;
+    fn snapshot<'a>(&'a self, shop: &'a ShopId) -> Pending<'a, Result<Option<Snapshot>, Error>>;
+}
+
+/// Whether the writer of `lease_epoch` may write after `expected` in a shop that stands at `found`
+/// and was last acquired under `newest_epoch`. The order of the questions is part of the contract:
+/// a deposed writer must hear that it is deposed, whatever else is wrong.
+fn judge(
+    newest_epoch: u64,
+    found: Position,
+    lease_epoch: u64,
+    expected: Position,
+) -> Result<(), Error> {
+    if newest_epoch > lease_epoch {
+        return Err(Error::LeaseLost { epoch: newest_epoch });
+    }
+    if newest_epoch < lease_epoch || found.version < expected.version {
+        return Err(Error::Backward { found });
+    }
+    if found != expected {
+        return Err(Error::Conflict { found });
+    }
+    Ok(())
+}
+
+/// Whether `asked` lies on the history that ends at `end` and that stood at `stored` when it had
+/// the version asked for.
+fn check_on_history(end: Position, stored: Option<Position>, asked: Position) -> Result<(), Error> {
+    match stored {
+        None => Err(Error::Backward { found: end }),
+        Some(stored) if stored != asked => Err(Error::Conflict { found: end }),
+        Some(_) => Ok(()),
+    }
 }
 
 impl Lease {
@@ -201,12 +246,22 @@ impl Lease {
     pub fn epoch(&self) -> u64 {
         self.epoch
     }
+
+    pub fn saver(&self) -> Saver {
+        Saver(Self { shop: self.shop.clone(), epoch: self.epoch })
+    }
+}
+
+impl Saver {
+    pub fn lease(&self) -> &Lease {
+        &self.0
+    }
 }
 
 impl Committed {
     /// For implementations of [`Journal::append`] only.
-    fn new(lease: &Lease, position: Position, entries: Vec<Entry>) -> Self {
-        Self { shop: lease.shop.clone(), epoch: lease.epoch, position, entries }
+    fn new(lease: &Lease, position: Position, batch: Arc<Batch>) -> Self {
+        Self { shop: lease.shop.clone(), epoch: lease.epoch, position, batch }
     }
 
     pub fn shop(&self) -> &ShopId {
@@ -222,7 +277,7 @@ impl Committed {
     }
 
     pub fn entries(&self) -> &[Entry] {
-        &self.entries
+        &self.batch.entries
     }
 }
 
