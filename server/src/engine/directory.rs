@@ -1,0 +1,229 @@
+//! The shops in memory: wakes them, watches over their tasks, quarantines one that keeps
+//! panicking. Owns no shop's state.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dashmap::DashMap;
+use hawker_domain::id::{RoomId, ShopId};
+use hawker_domain::shop::Pulse;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::mailbox::{Inbox, Mailbox, Pulses, Returned, Work, mailbox};
+use super::recovery::recover;
+use super::shop_task::{Doors, Ended, Surroundings, serve, turn_away};
+use super::{CommitSink, Error, Options};
+use crate::clock::Clock;
+use crate::journal::{self, Journal, Version};
+
+/// How many due shops one look wakes; the rest is due at the next look too.
+const DUE_SHOPS_MAX: usize = 256;
+
+/// Between two attempts to read a shop: a journal that is down is not asked in a tight loop.
+const RELOAD_PAUSE: Duration = Duration::from_millis(100);
+
+pub(super) struct Directory {
+    around: Surroundings,
+    shops: DashMap<ShopId, Entrance>,
+    tasks: TaskTracker,
+}
+
+/// The way to one shop in memory.
+#[derive(Clone)]
+struct Entrance {
+    mailbox: Mailbox,
+    pulses: Arc<Pulses>,
+    versions: watch::Receiver<Version>,
+}
+
+/// When a shop's task panicked lately.
+#[derive(Default)]
+struct Panics(VecDeque<Instant>);
+
+impl Directory {
+    pub(super) fn new(
+        options: Options,
+        clock: Clock,
+        journal: Arc<dyn Journal>,
+        sink: Arc<dyn CommitSink>,
+    ) -> Self {
+        let stop = CancellationToken::new();
+        let around = Surroundings { options: Arc::new(options), clock, journal, sink, stop };
+        Self { around, shops: DashMap::new(), tasks: TaskTracker::new() }
+    }
+
+    pub(super) fn start(self) -> Arc<Self> {
+        let directory = Arc::new(self);
+        directory.tasks.spawn(wake_due_shops(directory.clone()));
+        directory
+    }
+
+    pub(super) fn journal(&self) -> &Arc<dyn Journal> {
+        &self.around.journal
+    }
+
+    pub(super) fn send(self: &Arc<Self>, shop: &ShopId, mut work: Work) -> Result<(), Error> {
+        loop {
+            let entrance = self.entrance(shop)?;
+            match entrance.mailbox.post(work) {
+                Ok(()) => return Ok(()),
+                Err(Returned::Full) => return Err(Error::Busy),
+                Err(Returned::Gone(returned)) => {
+                    self.forget(shop, &entrance.mailbox);
+                    work = returned;
+                }
+            }
+        }
+    }
+
+    pub(super) fn pulse(self: &Arc<Self>, shop: &ShopId, room: &RoomId, pulse: Pulse) {
+        if let Ok(entrance) = self.entrance(shop) {
+            entrance.pulses.add(room, pulse);
+        }
+    }
+
+    pub(super) fn versions(
+        self: &Arc<Self>,
+        shop: &ShopId,
+    ) -> Result<watch::Receiver<Version>, Error> {
+        Ok(self.entrance(shop)?.versions)
+    }
+
+    pub(super) async fn stop(&self) {
+        self.around.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// The shop's entrance; wakes the shop if it sleeps.
+    fn entrance(self: &Arc<Self>, shop: &ShopId) -> Result<Entrance, Error> {
+        if let Some(entrance) = self.shops.get(shop) {
+            return Ok(entrance.clone());
+        }
+        if self.around.stop.is_cancelled() {
+            return Err(Error::Stopping);
+        }
+        let entrance = self.shops.entry(shop.clone()).or_insert_with(|| self.open(shop));
+        Ok(entrance.clone())
+    }
+
+    fn open(self: &Arc<Self>, shop: &ShopId) -> Entrance {
+        let (mailbox, inbox) = mailbox(self.around.options.mailbox_commands_max);
+        let pulses = Arc::new(Pulses::default());
+        let (sender, versions) = watch::channel(0);
+        let doors = Doors { inbox: Arc::new(inbox), pulses: pulses.clone(), versions: sender };
+        let entrance = Entrance { mailbox: mailbox.clone(), pulses, versions };
+        self.tasks.spawn(supervise(self.clone(), shop.clone(), mailbox, doors));
+        entrance
+    }
+
+    fn forget(&self, shop: &ShopId, mailbox: &Mailbox) {
+        self.shops.remove_if(shop, |_, entrance| entrance.mailbox.same(mailbox));
+    }
+}
+
+/// Keeps one shop served until it is idle or the server stops. A panic or a lost lease costs the
+/// shop its memory, which the journal gives back; other shops notice nothing.
+async fn supervise(directory: Arc<Directory>, shop: ShopId, mailbox: Mailbox, doors: Doors) {
+    let around = &directory.around;
+    let mut panics = Panics::default();
+    metrics::gauge!("hawker_shops_loaded").increment(1.0);
+    loop {
+        let run = tokio::spawn(recover_and_serve(around.clone(), doors.clone(), shop.clone()));
+        match run.await {
+            Ok(Ended::Idle | Ended::Stopped) => break,
+            Ok(Ended::Reload(error)) => {
+                tracing::warn!(%shop, %error, "the shop is read again from the journal");
+                rest(around, &doors.inbox, RELOAD_PAUSE).await;
+            }
+            Err(error) => {
+                metrics::counter!("hawker_shop_panics_total").increment(1);
+                tracing::error!(%shop, %error, "the shop's task panicked");
+                if panics.are_too_many(&around.options) {
+                    tracing::error!(%shop, "the shop is quarantined");
+                    rest(around, &doors.inbox, around.options.quarantine).await;
+                }
+            }
+        }
+        if around.stop.is_cancelled() {
+            break;
+        }
+    }
+    metrics::gauge!("hawker_shops_loaded").decrement(1.0);
+    directory.forget(&shop, &mailbox);
+    // Work that slipped in before the entrance was gone finds the shop's next task.
+    while let Some(work) = doors.inbox.try_next() {
+        if around.stop.is_cancelled() {
+            turn_away(work, Error::Stopping);
+        } else if let Err(error) = directory.send(&shop, work) {
+            tracing::debug!(%shop, %error, "work for a shop that left memory was turned away");
+        }
+    }
+}
+
+async fn recover_and_serve(around: Surroundings, doors: Doors, shop: ShopId) -> Ended {
+    match recover(&around.journal, &shop, &around.options).await {
+        Ok(recovered) => serve(around, doors, recovered).await,
+        Err(error) => Ended::Reload(error),
+    }
+}
+
+/// Answers `unavailable` for a while instead of serving.
+async fn rest(around: &Surroundings, inbox: &Inbox, time: Duration) {
+    let until = Instant::now() + time;
+    loop {
+        tokio::select! {
+            work = inbox.next() => match work {
+                Some(work) => turn_away(work, Error::Unavailable),
+                None => return,
+            },
+            () = tokio::time::sleep_until(until) => return,
+            () = around.stop.cancelled() => return,
+        }
+    }
+}
+
+/// Looks each second for shops that time has caught up with, loaded or not, so that a sleeping
+/// shop still cancels its orders.
+async fn wake_due_shops(directory: Arc<Directory>) {
+    let around = &directory.around;
+    let mut look = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            _ = look.tick() => {}
+            () = around.stop.cancelled() => return,
+        }
+        match around.journal.due(around.clock.now(), DUE_SHOPS_MAX).await {
+            Ok(shops) => shops.iter().for_each(|shop| wake(&directory, shop)),
+            Err(error) => log_due_error(&error),
+        }
+    }
+}
+
+fn wake(directory: &Arc<Directory>, shop: &ShopId) {
+    if directory.shops.contains_key(shop) {
+        return;
+    }
+    if let Err(error) = directory.send(shop, Work::Wake) {
+        tracing::debug!(%shop, %error, "a due shop was not woken, the next look tries again");
+    }
+}
+
+fn log_due_error(error: &journal::Error) {
+    tracing::warn!(%error, "the due index cannot be read, the next look tries again");
+}
+
+impl Panics {
+    fn are_too_many(&mut self, options: &Options) -> bool {
+        let now = Instant::now();
+        self.0.push_back(now);
+        while self.0.front().is_some_and(|at| now.duration_since(*at) > options.panic_window) {
+            self.0.pop_front();
+        }
+        self.0.len() >= options.panics_max
+    }
+}

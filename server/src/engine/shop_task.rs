@@ -1,0 +1,465 @@
+//! One shop's writer: takes what is queued, decides, appends once, answers, publishes. One append
+//! is in flight; what arrives meanwhile is decided into the next batch, so throughput grows with
+//! load. Never waits for a client.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hawker_domain::event::CommandRef;
+use hawker_domain::shop::{Accepted, Shop};
+use hawker_domain::time::Millis;
+use hawker_domain::view::Change;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::batch::{Asked, OpenBatch, Proof, Sealed};
+use super::mailbox::{Inbox, Pulses, Reply, Work};
+use super::recovery::{Loaded, Recovered};
+use super::remembered::{Known, Place, Remembered};
+use super::snapshot::{self, Memory};
+use super::{CommitSink, Error, Options, Submission};
+use crate::clock::Clock;
+use crate::journal::{self, Batch, Committed, Journal, Lease, Position, Verified, Version};
+
+/// What every shop task shares.
+#[derive(Clone)]
+pub(super) struct Surroundings {
+    pub(super) options: Arc<Options>,
+    pub(super) clock: Clock,
+    pub(super) journal: Arc<dyn Journal>,
+    pub(super) sink: Arc<dyn CommitSink>,
+    pub(super) stop: CancellationToken,
+}
+
+/// Where a shop's work arrives, and what it tells besides answers.
+#[derive(Clone)]
+pub(super) struct Doors {
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) pulses: Arc<Pulses>,
+    pub(super) versions: watch::Sender<Version>,
+}
+
+/// Why a shop's task came to its end.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// Nobody asked for a while.
+    Idle,
+    Stopped,
+    /// Memory is not what the journal has: read again.
+    Reload(journal::Error),
+}
+
+struct ShopTask {
+    around: Surroundings,
+    doors: Doors,
+    shop: Shop,
+    remembered: Remembered,
+    position: Position,
+    last_at: Millis,
+    /// With the append while one is in flight.
+    lease: Option<Lease>,
+    in_flight: Option<InFlight>,
+    open: OpenBatch,
+    /// Received, and waiting until what is due has happened.
+    held: VecDeque<Work>,
+    last_work: Instant,
+    /// Where the shop stood when it was last saved, or when that was last tried.
+    snapshot: Version,
+    /// Saves a snapshot while the shop goes on.
+    saving: Option<AbortOnDropHandle<()>>,
+}
+
+struct InFlight {
+    task: JoinHandle<(Lease, Verdict)>,
+    /// Whether it makes a new version, or only verifies.
+    writes: bool,
+    changes: Vec<Change>,
+    sealed: Sealed,
+}
+
+enum Verdict {
+    Committed(Committed),
+    Verified(Verified),
+    Lost(journal::Error),
+}
+
+enum Stimulus {
+    Work(Option<Work>),
+    Verdict(Result<(Lease, Verdict), tokio::task::JoinError>),
+    Pulses,
+    Due,
+    Idle,
+    Stop,
+}
+
+/// Serves the shop until it is idle, stopped, or no longer what the journal has.
+pub(super) async fn serve(around: Surroundings, doors: Doors, recovered: Recovered) -> Ended {
+    let Recovered { lease, loaded: Loaded { position, memory, snapshot } } = recovered;
+    let Memory { shop, remembered, last_at } = memory;
+    around.sink.restored(&lease, &shop);
+    doors.versions.send_replace(position.version);
+    let mut task = ShopTask {
+        around,
+        doors,
+        shop,
+        remembered,
+        position,
+        last_at,
+        lease: Some(lease),
+        in_flight: None,
+        open: OpenBatch::default(),
+        held: VecDeque::new(),
+        last_work: Instant::now(),
+        snapshot,
+        saving: None,
+    };
+    task.run().await
+}
+
+impl ShopTask {
+    async fn run(&mut self) -> Ended {
+        loop {
+            self.decide_what_waits();
+            if self.in_flight.is_none() {
+                self.take_pulses();
+                self.send_batch();
+            }
+            match self.next_stimulus().await {
+                Stimulus::Work(Some(work)) => self.held.push_back(work),
+                Stimulus::Work(None) => return Ended::Stopped,
+                Stimulus::Verdict(Ok((lease, verdict))) => {
+                    self.lease = Some(lease);
+                    if let Err(error) = self.on_verdict(verdict) {
+                        return self.give_up(error);
+                    }
+                }
+                // The append itself panicked: the outcome is not known, so memory is worthless.
+                Stimulus::Verdict(Err(error)) => {
+                    return self.give_up(journal::Error::Unknown(error.to_string()));
+                }
+                // Taken with the next batch; until then they merge where they are.
+                Stimulus::Pulses => {}
+                Stimulus::Due => self.last_work = Instant::now(),
+                Stimulus::Idle => {
+                    // Nobody waits for it: who wakes the shop meanwhile takes the lease over.
+                    self.snapshot_at_rest().map(tokio::spawn);
+                    return Ended::Idle;
+                }
+                Stimulus::Stop => return self.finish().await,
+            }
+        }
+    }
+
+    async fn next_stimulus(&mut self) -> Stimulus {
+        let has_room = self.has_room() && !self.around.stop.is_cancelled();
+        let quiet = self.in_flight.is_none() && self.open.is_empty() && self.held.is_empty();
+        let idle_at = self.last_work + self.around.options.idle;
+        let may_idle = quiet && !self.shop.has_open_rooms();
+        let due_in = self.due_in();
+        let may_fire = has_room && due_in.is_some();
+        tokio::select! {
+            biased;
+            verdict = verdict_of(&mut self.in_flight) => Stimulus::Verdict(verdict),
+            work = self.doors.inbox.next(), if has_room && self.held.is_empty() => {
+                Stimulus::Work(work)
+            }
+            () = self.doors.pulses.arrived() => Stimulus::Pulses,
+            () = tokio::time::sleep(due_in.unwrap_or_default()), if may_fire => Stimulus::Due,
+            () = self.around.stop.cancelled(), if quiet => Stimulus::Stop,
+            () = tokio::time::sleep_until(idle_at), if may_idle => Stimulus::Idle,
+        }
+    }
+
+    /// A batch full of timers is full for commands too: what is due goes first.
+    fn has_room(&self) -> bool {
+        let Options { batch_commands_max, timers_max, .. } = *self.around.options;
+        self.open.commands() < batch_commands_max && self.open.timers() < timers_max
+    }
+
+    fn now(&self) -> Millis {
+        self.around.clock.now().max(self.last_at)
+    }
+
+    fn due_in(&self) -> Option<Duration> {
+        let due = self.shop.next_due()?;
+        Some(Duration::from_millis(due.since(self.now()).0))
+    }
+
+    /// Decides work while the batch has room. What is due comes first, so that no outcome depends
+    /// on when a timer fired.
+    fn decide_what_waits(&mut self) {
+        while self.has_room() {
+            let now = self.now();
+            if self.shop.next_due().is_some_and(|due| due <= now) {
+                self.elapse(now);
+                continue;
+            }
+            let Some(work) = self.held.pop_front().or_else(|| self.next_queued()) else { return };
+            self.on_work(work, now);
+        }
+    }
+
+    fn next_queued(&self) -> Option<Work> {
+        if self.around.stop.is_cancelled() { None } else { self.doors.inbox.try_next() }
+    }
+
+    /// Lets due things happen, as far as the batch takes timers.
+    fn elapse(&mut self, now: Millis) {
+        let timers_left = self.around.options.timers_max - self.open.timers();
+        let accepted = self.shop.elapse(now, timers_left);
+        // The domain does not say how many fired: with events, at most one each.
+        self.open.note_timers(accepted.events.len().clamp(1, timers_left));
+        self.take(now, None, accepted, None);
+    }
+
+    fn on_work(&mut self, work: Work, now: Millis) {
+        self.last_work = Instant::now();
+        match work {
+            Work::Command { submission, reply } => self.on_command(submission, reply, now),
+            Work::Query { ask } => {
+                let release = ask(&self.shop, now);
+                self.open.answer(release);
+            }
+            Work::Wake => {}
+        }
+    }
+
+    fn on_command(&mut self, submission: Box<Submission>, reply: Reply, now: Millis) {
+        if submission.deadline <= self.last_work {
+            // The one answer that needs no proof: nothing was looked at.
+            let _ = reply.send(Err(Error::Timeout));
+            return;
+        }
+        let by = CommandRef {
+            user: submission.actor.user.clone(),
+            command: submission.identity.command.clone(),
+            payload_hash: submission.identity.payload_hash,
+        };
+        match self.remembered.find(&by) {
+            Known::Accepted(place) => return self.open.repeat(submission, reply, place),
+            Known::Conflict => return self.open.conflict(reply),
+            Known::New => {}
+        }
+        match self.shop.execute(&submission.actor, &submission.command, now) {
+            Ok(accepted) => {
+                let Submission { actor, command, .. } = &*submission;
+                let asked = Asked { actor, command, reply };
+                self.take(now, Some(by), accepted, Some(asked));
+            }
+            Err(rejection) => self.open.refuse(reply, rejection),
+        }
+    }
+
+    fn take_pulses(&mut self) {
+        let now = self.now();
+        for (room, pulse) in self.doors.pulses.take() {
+            let accepted = self.shop.pulse(&room, pulse, now);
+            self.take(now, None, accepted, None);
+        }
+    }
+
+    /// Puts what the domain accepted (and applied) into the open batch.
+    fn take(
+        &mut self,
+        now: Millis,
+        by: Option<CommandRef>,
+        accepted: Accepted,
+        asked: Option<Asked<'_>>,
+    ) {
+        let place = Place { version: self.next_version(), index: self.open.next_index() };
+        let happened = !accepted.events.is_empty();
+        self.open.accept(&self.shop, now, by, accepted, asked);
+        if happened {
+            self.last_at = now;
+            if let Some(entry) = self.open.last_entry() {
+                self.remembered.note(entry, place);
+            }
+        }
+    }
+
+    /// The version the open batch will have: one further if a batch with events is in flight.
+    fn next_version(&self) -> Version {
+        let in_flight = self.in_flight.as_ref().is_some_and(|in_flight| in_flight.writes);
+        self.position.version + 1 + u64::from(in_flight)
+    }
+
+    /// Sends the open batch to the journal; an owned task sees it through whatever happens here.
+    fn send_batch(&mut self) {
+        let open = std::mem::take(&mut self.open);
+        if open.is_empty() {
+            return;
+        }
+        let Some(mut lease) = self.lease.take() else { return };
+        let writes = open.has_entries();
+        let (batch, changes, sealed) = open.close(&self.shop);
+        let journal = self.around.journal.clone();
+        let expected = self.position;
+        let stop = self.around.stop.clone();
+        let task = tokio::spawn(async move {
+            let verdict = if writes {
+                append(&journal, &mut lease, expected, Arc::new(batch), &stop).await
+            } else {
+                verify(&journal, &lease, expected, &stop).await
+            };
+            (lease, verdict)
+        });
+        self.in_flight = Some(InFlight { task, writes, changes, sealed });
+    }
+
+    fn on_verdict(&mut self, verdict: Verdict) -> Result<(), journal::Error> {
+        let Some(InFlight { changes, sealed, .. }) = self.in_flight.take() else { return Ok(()) };
+        let sink = &self.around.sink;
+        let proof = match &verdict {
+            Verdict::Committed(committed) => {
+                self.position = committed.position();
+                self.doors.versions.send_replace(self.position.version);
+                Proof::Committed(committed)
+            }
+            Verdict::Verified(verified) => Proof::Verified(verified),
+            Verdict::Lost(error) => {
+                sealed.fail(lost_answer(error));
+                return Err(error.clone());
+            }
+        };
+        let passing = sealed.release(proof);
+        if let Proof::Committed(committed) = proof {
+            sink.committed(committed, changes);
+        }
+        if !passing.is_empty() {
+            sink.passing(proof.shop(), passing);
+        }
+        self.snapshot_in_passing();
+        Ok(())
+    }
+
+    /// Every so many batches a snapshot is made beside the running shop.
+    fn snapshot_in_passing(&mut self) {
+        let is_due = self.position.version - self.snapshot >= self.around.options.snapshot_batches;
+        let is_saving = self.saving.as_ref().is_some_and(|saving| !saving.is_finished());
+        let Some(lease) = self.lease.as_ref().filter(|_| is_due && !is_saving) else { return };
+        let Surroundings { journal, options, .. } = self.around.clone();
+        let saving = snapshot::save_beside(journal, lease.saver(), options);
+        self.saving = Some(AbortOnDropHandle::new(tokio::spawn(saving)));
+        self.snapshot = self.position.version;
+    }
+
+    /// The last thing a shop does whose memory is what the journal has: what saves it, unless
+    /// nothing is new. Takes the memory with it.
+    fn snapshot_at_rest(&mut self) -> Option<impl Future<Output = ()> + Send + 'static> {
+        if self.position.version == self.snapshot {
+            return None;
+        }
+        let lease = self.lease.take()?;
+        self.saving = None;
+        let mut memory = Memory::new(self.shop.id(), self.remembered.keep());
+        std::mem::swap(&mut memory.shop, &mut self.shop);
+        std::mem::swap(&mut memory.remembered, &mut self.remembered);
+        memory.last_at = self.last_at;
+        let (journal, position) = (self.around.journal.clone(), self.position);
+        Some(async move { snapshot::save(&journal, &lease, position, memory).await })
+    }
+
+    /// Memory is ahead of the journal and worthless: everybody asks again.
+    fn give_up(&mut self, error: journal::Error) -> Ended {
+        if let Some(in_flight) = self.in_flight.take() {
+            in_flight.sealed.fail(lost_answer(&error));
+        }
+        std::mem::take(&mut self.open).fail(Error::Retry);
+        Ended::Reload(error)
+    }
+
+    /// The server stops: whoever still queues asks again elsewhere or later.
+    async fn finish(&mut self) -> Ended {
+        while let Some(work) = self.held.pop_front().or_else(|| self.doors.inbox.try_next()) {
+            turn_away(work, Error::Stopping);
+        }
+        if let Some(saving) = self.snapshot_at_rest() {
+            saving.await;
+        }
+        Ended::Stopped
+    }
+}
+
+/// Answers work that will not be done.
+pub(super) fn turn_away(work: Work, error: Error) {
+    match work {
+        Work::Command { reply, .. } => {
+            let _ = reply.send(Err(error));
+        }
+        // Dropping the question drops its reply channel, which the caller reads as unavailable.
+        Work::Query { .. } | Work::Wake => {}
+    }
+}
+
+async fn verdict_of(
+    in_flight: &mut Option<InFlight>,
+) -> Result<(Lease, Verdict), tokio::task::JoinError> {
+    match in_flight {
+        Some(in_flight) => (&mut in_flight.task).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn lost_answer(error: &journal::Error) -> Error {
+    match error {
+        journal::Error::Unknown(_) => Error::Unknown,
+        journal::Error::Unavailable(_) => Error::Unavailable,
+        journal::Error::Conflict { .. }
+        | journal::Error::LeaseLost { .. }
+        | journal::Error::Backward { .. }
+        | journal::Error::Corrupt { .. } => Error::Retry,
+    }
+}
+
+/// Appends the identical batch until there is a verdict; no timer turns unknown into failed.
+async fn append(
+    journal: &Arc<dyn Journal>,
+    lease: &mut Lease,
+    expected: Position,
+    batch: Arc<Batch>,
+    stop: &CancellationToken,
+) -> Verdict {
+    let mut pause = Pause::new();
+    loop {
+        match journal.append(lease, expected, batch.clone()).await {
+            Ok(committed) => return Verdict::Committed(committed),
+            Err(error) if error.is_retryable() && !stop.is_cancelled() => pause.wait(&error).await,
+            Err(error) => return Verdict::Lost(error),
+        }
+    }
+}
+
+async fn verify(
+    journal: &Arc<dyn Journal>,
+    lease: &Lease,
+    expected: Position,
+    stop: &CancellationToken,
+) -> Verdict {
+    let mut pause = Pause::new();
+    loop {
+        match journal.verify(lease, expected).await {
+            Ok(verified) => return Verdict::Verified(verified),
+            Err(error) if error.is_retryable() && !stop.is_cancelled() => pause.wait(&error).await,
+            Err(error) => return Verdict::Lost(error),
+        }
+    }
+}
+
+/// Doubling pauses between attempts at a journal that does not answer, 20 ms to 1 s.
+struct Pause(Duration);
+
+impl Pause {
+    fn new() -> Self {
+        Self(Duration::from_millis(20))
+    }
+
+    async fn wait(&mut self, error: &journal::Error) {
+        tracing::warn!(%error, "the journal does not answer, trying again");
+        tokio::time::sleep(self.0).await;
+        self.0 = (self.0 * 2).min(Duration::from_secs(1));
+    }
+}

@@ -1,0 +1,96 @@
+//! A shop's state kept beside its journal, so that waking it does not replay its whole life. Owns
+//! the form of a snapshot and its saving; a snapshot that cannot be read costs time only.
+
+use std::sync::Arc;
+
+use hawker_domain::id::ShopId;
+use hawker_domain::shop::Shop;
+use hawker_domain::time::{Millis, SpanMs};
+
+use super::Options;
+use super::recovery::load;
+use super::remembered::{Remembered, Row};
+use crate::journal::{self, Journal, Lease, Position, Saver};
+
+/// Rises with every change of what stands before the shop's own bytes.
+const VERSION: u8 = 1;
+const HASH_BYTES: usize = 16;
+
+/// What a shop's writer keeps in memory.
+#[derive(Debug)]
+pub(super) struct Memory {
+    pub(super) shop: Shop,
+    pub(super) remembered: Remembered,
+    /// When the last entry was sequenced; time never runs back in a shop.
+    pub(super) last_at: Millis,
+}
+
+impl Memory {
+    pub(super) fn new(id: &ShopId, keep: SpanMs) -> Self {
+        let (shop, remembered) = (Shop::new(id.clone()), Remembered::new(keep));
+        Self { shop, remembered, last_at: Millis(0) }
+    }
+}
+
+/// The version, a hash of all that follows, what is remembered, and the shop's own bytes.
+pub(super) fn encode(memory: &Memory) -> Vec<u8> {
+    let rows: Vec<Row> = memory.remembered.rows().collect();
+    let mut bytes = vec![VERSION];
+    bytes.extend([0; HASH_BYTES]);
+    let mut bytes = match postcard::to_extend(&(memory.last_at, rows), bytes) {
+        Ok(bytes) => bytes,
+        Err(error) => unreachable!("rows of commands are plain data: {error}"),
+    };
+    bytes.extend(memory.shop.freeze());
+    let (head, body) = bytes.split_at_mut(1 + HASH_BYTES);
+    head[1..].copy_from_slice(&blake3::hash(body).as_bytes()[..HASH_BYTES]);
+    bytes
+}
+
+/// The memory that `encode` wrote, or why these bytes are none.
+pub(super) fn decode(bytes: &[u8], keep: SpanMs) -> Result<Memory, String> {
+    let Some(([version, hash @ ..], body)) = bytes.split_first_chunk::<{ 1 + HASH_BYTES }>() else {
+        return Err("it is cut short".to_owned());
+    };
+    if *version != VERSION {
+        return Err(format!("it has form {version}, this program reads {VERSION}"));
+    }
+    if hash != &blake3::hash(body).as_bytes()[..HASH_BYTES] {
+        return Err("its hash is not that of its content".to_owned());
+    }
+    let head = postcard::take_from_bytes::<(Millis, Vec<Row>)>(body);
+    let ((last_at, rows), shop) = head.map_err(|error| error.to_string())?;
+    let shop = Shop::thaw(shop).map_err(|error| error.to_string())?;
+    Ok(Memory { shop, remembered: Remembered::from_rows(keep, rows), last_at })
+}
+
+/// Saves a state that nobody changes any more.
+pub(super) async fn save(
+    journal: &Arc<dyn Journal>,
+    lease: &Lease,
+    position: Position,
+    memory: Memory,
+) {
+    let encoded = tokio::task::spawn_blocking(move || encode(&memory)).await;
+    match encoded {
+        Ok(bytes) => log(lease, journal.save_snapshot(lease, position, bytes).await),
+        Err(error) => tracing::error!(shop = %lease.shop(), %error, "a snapshot was not encoded"),
+    }
+}
+
+/// Saves a snapshot of a shop that goes on meanwhile. Its writer's memory is ahead of the journal
+/// and must not stand still for a copy, so the state is made afresh: the last snapshot and the
+/// records since.
+pub(super) async fn save_beside(journal: Arc<dyn Journal>, saver: Saver, options: Arc<Options>) {
+    let lease = saver.lease();
+    match load(&journal, lease.shop(), &options).await {
+        Ok(loaded) => save(&journal, lease, loaded.position, loaded.memory).await,
+        Err(error) => log(lease, Err(error)),
+    }
+}
+
+fn log(lease: &Lease, saved: Result<(), journal::Error>) {
+    if let Err(error) = saved {
+        tracing::warn!(shop = %lease.shop(), %error, "a snapshot was not saved");
+    }
+}
