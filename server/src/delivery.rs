@@ -1,0 +1,437 @@
+//! From committed changes to the people who watch: who hears what, under which number. Owns the
+//! rooms' sequences and the snapshots that joins are answered from; never decides and never
+//! writes to a socket.
+
+mod room_feed;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use dashmap::DashMap;
+use hawker_domain::command::{Role, Scope};
+use hawker_domain::id::{ProductId, RoomId, SaleId, ShopId, UserId};
+use hawker_domain::money::Currency;
+use hawker_domain::shop::Shop;
+use hawker_domain::view::{self, Change, Ephemeral};
+use hawker_protocol::object::{Product, Sale, SaleState};
+use hawker_protocol::{Push, codec, push};
+use tokio::time::Instant;
+
+use crate::bus::{Bus, Class, Publication, Topic};
+use crate::engine::CommitSink;
+use crate::hub::{Snapshot, Source};
+use crate::journal::{Committed, Lease};
+use crate::wire;
+use room_feed::{Numbered, RoomFeed, State};
+
+/// Figures of delivery.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Stock of one item is told at most this often while it only counts down; a change of its
+    /// state leaves at once.
+    pub stock: Duration,
+    /// Comments in a snapshot: a screenful and some to scroll.
+    pub snapshot_comments_max: usize,
+    /// Sales that are over and are still shown and kept up to date.
+    pub ended_sales_max: usize,
+    /// How long an ended room is still answered for.
+    pub keep_ended: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            stock: Duration::from_millis(100),
+            snapshot_comments_max: 50,
+            ended_sales_max: 10,
+            keep_ended: Duration::from_secs(300),
+        }
+    }
+}
+
+/// How often those who wait are looked at within [`Options::stock`]: stock waits a quarter longer
+/// than it has to, at most.
+const STOCK_LOOKS: u32 = 4;
+
+/// How often rooms that ended are looked at.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// Delivers to one bus. The hub asks it for snapshots.
+pub struct Delivery {
+    options: Options,
+    bus: Arc<dyn Bus>,
+    shops: DashMap<ShopId, Arc<Mutex<ShopFeed>>>,
+    rooms: DashMap<Topic, Arc<RoomFeed>>,
+    /// Rooms whose stock waits for its turn.
+    stock_waits: Mutex<Vec<Arc<RoomFeed>>>,
+}
+
+/// What rooms of one shop share.
+struct ShopFeed {
+    id: ShopId,
+    currency: Currency,
+    epoch: u64,
+    /// Rooms that have not ended.
+    rooms: BTreeMap<RoomId, Arc<RoomFeed>>,
+    products: BTreeMap<ProductId, view::ProductView>,
+    /// Sales that are not over, and the newest that are: a late payment still moves their units.
+    sales: BTreeMap<SaleId, Shown>,
+    /// Those that are over, the oldest first.
+    over: VecDeque<SaleId>,
+}
+
+/// A sale as its rooms see it.
+struct Shown {
+    scope: Scope,
+    sale: Sale,
+    hides_price: bool,
+}
+
+impl Delivery {
+    pub fn new(options: Options, bus: Arc<dyn Bus>) -> Arc<Self> {
+        let (shops, rooms) = (DashMap::new(), DashMap::new());
+        Arc::new(Self { options, bus, shops, rooms, stock_waits: Mutex::default() })
+    }
+
+    /// Tells stock that waits and forgets rooms that ended, until the process ends.
+    pub async fn run(self: Arc<Self>) {
+        let mut looks = tokio::time::interval(self.options.stock / STOCK_LOOKS);
+        let mut sweeps = tokio::time::interval(SWEEP_EVERY);
+        loop {
+            tokio::select! {
+                _ = looks.tick() => self.tell_waiting_stock(Instant::now()),
+                _ = sweeps.tick() => self.forget_ended_rooms(Instant::now()),
+            }
+        }
+    }
+
+    fn tell_waiting_stock(&self, now: Instant) {
+        // The list is free again before anybody is put on it.
+        let waiting = std::mem::take(&mut *lock(&self.stock_waits));
+        // A new owner's feed knows what the old one had still to tell.
+        let reigns = |feed: &Arc<RoomFeed>| {
+            self.rooms.get(&feed.topic).is_some_and(|current| Arc::ptr_eq(&current, feed))
+        };
+        for feed in waiting.into_iter().filter(reigns) {
+            self.publish_stock(&feed, |room| room.take_due_stock(now, self.options.stock));
+        }
+    }
+
+    fn forget_ended_rooms(&self, now: Instant) {
+        let keep = self.options.keep_ended;
+        self.rooms.retain(|_, feed| feed.ended_for(now).is_none_or(|ago| ago < keep));
+    }
+
+    /// Lets `change` bring the room up to date and number its lines, then publishes them in that
+    /// order. Nobody else publishes to the room meanwhile; snapshots may be taken.
+    fn publish(&self, feed: &RoomFeed, change: impl FnOnce(&mut State) -> Vec<Numbered>) {
+        let _turn = feed.turn();
+        let (epoch, lines) = feed.change(change);
+        for Numbered { seq, class, key, redacts, line } in lines {
+            let topic = feed.topic.clone();
+            let expels = None;
+            self.bus.publish(Publication { topic, epoch, seq, class, key, redacts, expels, line });
+        }
+    }
+
+    fn on_change(&self, shop: &mut ShopFeed, change: Change) {
+        let id = wire::id(shop.id.clone());
+        match change {
+            Change::Shop(_) => {}
+            Change::Product(product) => self.on_product(shop, product),
+            Change::Room(room) => self.on_room(shop, &room),
+            Change::Sale(sale) => self.on_sale(shop, &sale),
+            Change::Stock(stock) => self.on_stock(shop, &stock),
+            Change::Reservation(view) => {
+                let reservation = wire::reservation(&view);
+                let push = push::ReservationPush { shop: id, reservation };
+                // The reply told whoever made it; only his other connections need it.
+                self.tell(&view.buyer, &push.into(), view.version == 1);
+            }
+            Change::Order(view) => {
+                let push = push::OrderPush { shop: id, order: wire::order(&view) };
+                self.tell(&view.buyer, &push.into(), false);
+            }
+            Change::Waiting(view) => {
+                let push = push::SaleOffer { shop: id, waiting: wire::waiting(&view) };
+                self.tell(&view.buyer, &push.into(), false);
+            }
+            Change::SaleReminder { sale, text, starts_at, buyers } => {
+                let (sale, starts_at) = (wire::id(sale), wire::at(starts_at));
+                let push = push::SaleReminder { shop: id, sale, text, starts_at }.into();
+                buyers.iter().for_each(|buyer| self.tell(buyer, &push, false));
+            }
+            Change::OrderReminder { order, buyer, pay_by } => {
+                let (order, pay_by) = (wire::id(order), wire::at(pay_by));
+                self.tell(&buyer, &push::OrderReminder { shop: id, order, pay_by }.into(), false);
+            }
+            Change::CommentDeleted { room, comment } => {
+                self.in_room(shop, &room, |room| room.on_comment_deleted(&comment));
+            }
+            Change::Comment(comment) => self.on_comment(shop, &comment),
+            Change::Banned { room, user, until } => {
+                let topic = Topic::room(&shop.id, &room);
+                let (room, until) = (wire::id(room), until.map(wire::at));
+                let push = push::RoomBanned { shop: id, room, until }.into();
+                let banned = Publication { expels: Some(topic), ..personal(&user, &push) };
+                self.bus.publish(banned);
+            }
+        }
+    }
+
+    fn in_room(
+        &self,
+        shop: &ShopFeed,
+        room: &RoomId,
+        change: impl FnOnce(&mut State) -> Vec<Numbered>,
+    ) {
+        if let Some(feed) = shop.rooms.get(room) {
+            self.publish(feed, change);
+        }
+    }
+
+    fn on_product(&self, shop: &mut ShopFeed, product: view::ProductView) {
+        let shown = wire::product(&product, &shop.currency);
+        for feed in shop.rooms.values() {
+            self.publish(feed, |room| room.on_product(&shown));
+        }
+        shop.products.insert(product.product.clone(), product);
+    }
+
+    fn on_room(&self, shop: &mut ShopFeed, room: &view::RoomView) {
+        let products = shop.products_of(&room.bag);
+        let Some(feed) = shop.rooms.get(&room.room).cloned() else {
+            let feed = self.open(shop, room);
+            self.publish(&feed, |state| state.on_room(room, products));
+            let shows = |it: &&Shown| it.is_in(&room.room) && !it.is_over();
+            for shown in shop.sales.values().filter(shows) {
+                self.publish(&feed, |state| state.on_sale(&shown.sale, shown.hides_price));
+            }
+            return;
+        };
+        self.publish(&feed, |state| state.on_room(room, products));
+        if room.state == view::RoomState::Ended {
+            feed.end(Instant::now());
+        }
+    }
+
+    fn open(&self, shop: &mut ShopFeed, room: &view::RoomView) -> Arc<RoomFeed> {
+        let products = shop.products_of(&room.bag);
+        let currency = shop.currency.to_string();
+        let feed = RoomFeed::new(&shop.id, shop.epoch, room, currency, products, &self.options);
+        let feed = Arc::new(feed);
+        self.rooms.insert(feed.topic.clone(), feed.clone());
+        shop.rooms.insert(room.room.clone(), feed.clone());
+        feed
+    }
+
+    fn on_sale(&self, shop: &mut ShopFeed, view: &view::SaleView) {
+        let (sale, hides_price) = (wire::sale_push(view), view.price_hidden);
+        for feed in shop.rooms_of(&view.scope) {
+            self.publish(feed, |room| room.on_sale(&sale, hides_price));
+        }
+        let shown = Shown { scope: view.scope.clone(), sale, hides_price };
+        if shown.is_over() && !shop.over.contains(&view.sale) {
+            shop.over.push_back(view.sale.clone());
+        }
+        shop.sales.insert(view.sale.clone(), shown);
+        while shop.over.len() > self.options.ended_sales_max {
+            if let Some(oldest) = shop.over.pop_front() {
+                shop.sales.remove(&oldest);
+            }
+        }
+    }
+
+    fn on_stock(&self, shop: &mut ShopFeed, stock: &view::StockView) {
+        let (now, interval) = (Instant::now(), self.options.stock);
+        let Some(shown) = shop.sales.get_mut(&stock.sale) else { return };
+        if let Some(item) = room_feed::item_mut(&mut shown.sale, &wire::id(stock.sku.clone())) {
+            wire::update_stock_item(item, stock);
+        }
+        let Some(shown) = shop.sales.get(&stock.sale) else { return };
+        for feed in shop.rooms_of(&shown.scope) {
+            self.publish_stock(feed, |room| room.on_stock(stock, now, interval));
+        }
+    }
+
+    /// Publishes, and remembers the room if stock waits in it now.
+    fn publish_stock(
+        &self,
+        feed: &Arc<RoomFeed>,
+        change: impl FnOnce(&mut State) -> Vec<Numbered>,
+    ) {
+        let mut waits = false;
+        self.publish(feed, |room| {
+            let lines = change(room);
+            waits = room.starts_to_wait();
+            lines
+        });
+        if waits {
+            lock(&self.stock_waits).push(feed.clone());
+        }
+    }
+
+    fn on_comment(&self, shop: &ShopFeed, comment: &view::Comment) {
+        let class = match comment.role {
+            Role::Buyer => Class::Lossy,
+            Role::Streamer | Role::Agent | Role::Supervisor | Role::Manager | Role::Service => {
+                Class::Normal
+            }
+        };
+        let shown = wire::comment(comment);
+        self.in_room(shop, &comment.room, |room| room.on_comment(shown, class));
+    }
+
+    /// `echo`: the reply told the one who caused it; only his other connections need it.
+    fn tell(&self, user: &UserId, push: &Push, echo: bool) {
+        let class = if echo { Class::Normal } else { Class::Critical };
+        self.bus.publish(Publication { class, ..personal(user, push) });
+    }
+}
+
+fn personal(user: &UserId, push: &Push) -> Publication {
+    Publication {
+        topic: Topic::user(user),
+        epoch: 0,
+        seq: None,
+        class: Class::Critical,
+        key: None,
+        redacts: None,
+        expels: None,
+        line: encode(push),
+    }
+}
+
+impl ShopFeed {
+    fn new(id: ShopId, currency: Currency, epoch: u64) -> Self {
+        let (rooms, products, sales) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { id, currency, epoch, rooms, products, sales, over: VecDeque::new() }
+    }
+
+    /// The rooms a sale is shown in.
+    fn rooms_of(&self, scope: &Scope) -> Vec<&Arc<RoomFeed>> {
+        match scope {
+            Scope::AllRooms => self.rooms.values().collect(),
+            Scope::Rooms(rooms) => rooms.iter().filter_map(|room| self.rooms.get(room)).collect(),
+        }
+    }
+
+    fn products_of(&self, bag: &[ProductId]) -> Vec<Product> {
+        let known = bag.iter().filter_map(|product| self.products.get(product));
+        known.map(|product| wire::product(product, &self.currency)).collect()
+    }
+}
+
+impl Shown {
+    fn is_over(&self) -> bool {
+        matches!(self.sale.state, SaleState::Ended | SaleState::Cancelled)
+    }
+
+    fn is_in(&self, room: &RoomId) -> bool {
+        match &self.scope {
+            Scope::AllRooms => true,
+            Scope::Rooms(rooms) => rooms.contains(room),
+        }
+    }
+}
+
+impl CommitSink for Delivery {
+    fn restored(&self, lease: &Lease, shop: &Shop) {
+        let Some(view) = shop.view() else { return };
+        let mut feed = ShopFeed::new(shop.id().clone(), view.currency, lease.epoch());
+        let products = shop.products().into_iter().map(|it| (it.product.clone(), it));
+        feed.products = products.collect();
+        let open = |room: &view::RoomView| room.state != view::RoomState::Ended;
+        for room in shop.rooms().iter().filter(|room| open(room)) {
+            self.on_room(&mut feed, room);
+        }
+        for sale in shop.sales().filter_map(|sale| shop.sale_view(sale)) {
+            self.on_sale(&mut feed, &sale);
+        }
+        self.shops.insert(shop.id().clone(), Arc::new(Mutex::new(feed)));
+    }
+
+    fn committed(&self, committed: &Committed, changes: Vec<Change>) {
+        let id = committed.shop();
+        let known = self.shops.get(id).map(|shop| shop.clone());
+        let shop = match (known, changes.first()) {
+            (Some(shop), _) => shop,
+            // The batch that creates a shop starts with its profile.
+            (None, Some(Change::Shop(view))) => {
+                let feed = ShopFeed::new(id.clone(), view.currency.clone(), committed.epoch());
+                let feed = Arc::new(Mutex::new(feed));
+                self.shops.insert(id.clone(), feed.clone());
+                feed
+            }
+            (None, _) => return,
+        };
+        let mut shop = lock(&shop);
+        for change in changes {
+            self.on_change(&mut shop, change);
+        }
+        // Not before the batch is through: what ends with a room is told in it.
+        shop.rooms.retain(|_, feed| !feed.has_ended());
+    }
+
+    fn passing(&self, shop: &ShopId, passing: Vec<Ephemeral>) {
+        let Some(shop) = self.shops.get(shop).map(|shop| shop.clone()) else { return };
+        let shop = lock(&shop);
+        for passing in passing {
+            match passing {
+                Ephemeral::Comment(comment) => self.on_comment(&shop, &comment),
+                Ephemeral::Counters { room, likes, viewers, viewers_peak, joins } => {
+                    let viewers = push::RoomViewers { viewers, viewers_peak, joins };
+                    self.in_room(&shop, &room, |room| room.on_counters(likes, viewers));
+                }
+            }
+        }
+    }
+}
+
+impl Source for Delivery {
+    fn snapshot(&self, topic: &Topic) -> Option<Snapshot> {
+        let feed = self.rooms.get(topic).map(|feed| feed.clone())?;
+        Some(feed.snapshot())
+    }
+
+    fn gap(&self, topic: &Topic, from: u64, to: u64, snapshot: Option<&Bytes>) -> Bytes {
+        let snapshot = snapshot.map(AsRef::as_ref);
+        let mut line = Vec::new();
+        codec::encode_gap(topic.as_str(), from, to, snapshot, &mut line);
+        without_line_feed(line)
+    }
+
+    fn tombstone(&self, topic: &Topic, seq: u64) -> Bytes {
+        let mut line = Vec::new();
+        let nothing = push::RoomRedacted {}.into();
+        codec::encode_room_push(&nothing, topic.as_str(), Some(seq), &mut line);
+        without_line_feed(line)
+    }
+}
+
+fn encode(push: &Push) -> Bytes {
+    let mut line = Vec::with_capacity(256);
+    codec::encode_push(push, &mut line);
+    without_line_feed(line)
+}
+
+fn without_line_feed(mut line: Vec<u8>) -> Bytes {
+    line.pop();
+    line.into()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery").field("rooms", &self.rooms.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,155 @@
+//! Random histories of a shop: a client that applied every line since its snapshot sees what a
+//! newcomer's snapshot shows.
+
+use hawker_domain::Command;
+use hawker_domain::command::{OrderCommand, ShopCommand, Stock};
+use hawker_domain::id::{CommentId, OrderId, SaleId};
+use hawker_domain::shop::Pulse;
+use proptest::prelude::*;
+
+use super::client::Model;
+use super::*;
+
+const COMMENTS_MAX: usize = 3;
+
+/// What happens, by whom, how much of it.
+type Step = (u8, u8, u32);
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    prop::collection::vec((0..20_u8, 0..3_u8, 1..4_u32), 5..60)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 24,
+        failure_persistence: None,
+        ..Default::default()
+    })]
+
+    #[test]
+    fn a_client_that_applied_every_line_sees_what_the_snapshot_shows(steps in steps()) {
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = { runtime }.enable_all().start_paused(true).build().unwrap();
+        runtime.block_on(live(steps));
+    }
+}
+
+struct Viewer {
+    house: House,
+    model: Model,
+    /// Claims, comments and orders so far: their ids are `h<n>`, `c<n>`, `o<n>`.
+    count: usize,
+}
+
+async fn live(steps: Vec<Step>) {
+    let options = Options {
+        snapshot_comments_max: COMMENTS_MAX,
+        ended_sales_max: usize::MAX,
+        ..Options::default()
+    };
+    let house = House::with(options).await;
+    house.driver.run_sale(flash(Scope::AllRooms, 5)).await;
+    settle().await;
+    let mut viewer = Viewer { model: joined(&house), house, count: 0 };
+    for step in steps {
+        viewer = viewer.on_step(step).await;
+        settle().await;
+        viewer.listen();
+        let shown = viewer.house.delivery.snapshot(&topic("r1")).unwrap();
+        assert_eq!(shown.seq, viewer.model.seen.seq, "after {step:?}");
+    }
+    pass(Duration::from_millis(200)).await;
+    viewer.listen();
+    let shown = viewer.house.delivery.snapshot(&topic("r1")).unwrap();
+    assert_eq!(viewer.model.seen, Model::new(&shown.body, COMMENTS_MAX).seen);
+}
+
+fn joined(house: &House) -> Model {
+    house.hush();
+    Model::new(&house.delivery.snapshot(&topic("r1")).unwrap().body, COMMENTS_MAX)
+}
+
+impl Viewer {
+    fn listen(&mut self) {
+        for (_, heard) in self.house.heard() {
+            if heard.topic == topic("r1") {
+                self.model.on_line(&heard.line);
+            }
+        }
+        self.house.hush();
+    }
+
+    async fn on_step(mut self, (kind, who, much): Step) -> Self {
+        let buyer = ["ann", "bob", "cat"][usize::from(who)];
+        self.count += 1;
+        let driver = &self.house.driver;
+        match kind {
+            0 => pass(Duration::from_millis(u64::from(much) * 37)).await,
+            1 => pass(Duration::from_secs(u64::from(much) * 61)).await,
+            2 => {
+                self.house = self.house.restart().await;
+                self.model = joined(&self.house);
+            }
+            3 => {
+                let pulse = Pulse { likes: u64::from(much), joins: 1, viewers: u64::from(much) };
+                driver.engine.pulse(&shop_id(), &room_id("r1"), pulse);
+            }
+            kind => {
+                let (role, command) = self.command(kind, buyer, much);
+                // Many make no sense at the moment: what is refused must not be told.
+                let _ = driver.ask(buyer, role, command).await;
+            }
+        }
+        self
+    }
+
+    fn command(&self, kind: u8, buyer: &str, much: u32) -> (Role, Command) {
+        let (count, room) = (self.count, room_id("r1"));
+        let earlier = count.saturating_sub(much as usize);
+        let order = |number| OrderId::parse(&format!("o{number}")).unwrap();
+        let by_shop = |command: Command| (Role::Service, command);
+        let by_buyer = |command: Command| (Role::Buyer, command);
+        match kind {
+            4..=7 => by_buyer(claim("r1", &format!("h{count}"), much).into()),
+            8 => by_buyer(release(&format!("h{earlier}")).into()),
+            9 => by_buyer(wait("r1", much).into()),
+            10 => by_buyer(place(&format!("o{count}"), held(&format!("h{earlier}"))).into()),
+            11 => by_buyer(OrderCommand::BeginPayment { order: order(earlier) }.into()),
+            12 => by_buyer(comment("r1", &format!("c{count}"), buyer).into()),
+            13 => {
+                let comment = CommentId::parse(&format!("c{earlier}")).unwrap();
+                by_shop(RoomCommand::DeleteComment { room, comment }.into())
+            }
+            14 => by_shop(RoomCommand::Pin { room, sku: sku_id() }.into()),
+            15 if much == 1 => by_shop(RoomCommand::Unpin { room }.into()),
+            15 => {
+                let products = if much == 2 { vec![] } else { vec![product_id()] };
+                by_shop(RoomCommand::SetBag { room, products }.into())
+            }
+            16 => by_shop(lipstick(&format!("Title {count}")).into()),
+            17 => {
+                let stock = Stock::Units(u64::from(much) * 10);
+                by_shop(ShopCommand::SetStock { sku: sku_id(), stock }.into())
+            }
+            18 => self.sale_command(much),
+            _ if much == 1 => by_shop(RoomCommand::Pause { room }.into()),
+            _ => by_shop(RoomCommand::Resume { room }.into()),
+        }
+    }
+
+    fn sale_command(&self, much: u32) -> (Role, Command) {
+        let sale = SaleId::parse(&format!("s{}", self.count % 4)).unwrap();
+        let command = match much {
+            1 => SaleCommand::Create {
+                sale,
+                spec: hawker_domain::command::SaleSpec {
+                    price_hidden: true,
+                    ..flash(Scope::AllRooms, 2)
+                },
+            },
+            2 => SaleCommand::Announce { sale },
+            _ => SaleCommand::Cancel { sale },
+        };
+        (Role::Service, command.into())
+    }
+}

@@ -1,0 +1,18 @@
+//! Between the domain and the wire: the only module that names both vocabularies. Translates;
+//! decides nothing.
+
+mod answers;
+mod from_wire;
+mod refusals;
+mod to_wire;
+
+pub use answers::{answer, dashboard};
+pub use from_wire::{
+    Ask, HOSTS, KEEPERS, Translated, changed_settings, command_id, fresh_id, product_spec, roles,
+    room_id, room_spec, sale_change, sale_spec, shop_id, stock, translate,
+};
+pub use refusals::rejection_refusal;
+pub use to_wire::{
+    at, buyer, comment, id, order, pinned, product, reservation, role, room, sale, sale_push, shop,
+    staff, stock_push, update_stock_item, waiting,
+};

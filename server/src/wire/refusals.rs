@@ -1,0 +1,150 @@
+//! Every no as the wire says it: the code, and beside it what the next step needs.
+
+use hawker_domain::Rejection;
+use hawker_protocol::{Code, Refusal};
+
+use super::to_wire;
+
+/// What the business refused.
+pub fn rejection_refusal(rejection: &Rejection) -> Refusal {
+    let refusal = Refusal::with_message(code_of(rejection), rejection.to_string());
+    with_details(refusal, rejection)
+}
+
+fn with_details(refusal: Refusal, rejection: &Rejection) -> Refusal {
+    match rejection {
+        Rejection::Forbidden { needed } => refusal.detail("needed", json(&to_wire::role(*needed))),
+        Rejection::Invalid { field, problem } => Refusal::invalid_field(*field, problem),
+        Rejection::RoomNotReady { state } => {
+            refusal.detail("state", json(&to_wire::room_state(*state)))
+        }
+        Rejection::RoomEnded { room } => refusal.detail("room", room.as_str()),
+        Rejection::NotListed { sku }
+        | Rejection::OutOfStock { sku }
+        | Rejection::NotForSale { sku } => refusal.detail("sku", sku.as_str()),
+        Rejection::SlowMode { retry_after_ms } | Rejection::PresenceTooShort { retry_after_ms } => {
+            refusal.retry_after_ms(retry_after_ms.0)
+        }
+        Rejection::Muted { until } | Rejection::Banned { until } => match until {
+            Some(until) => refusal.detail("until", until.0),
+            None => refusal,
+        },
+        Rejection::SaleNotReady { state } => {
+            refusal.detail("state", json(&to_wire::sale_state(*state)))
+        }
+        Rejection::SaleNotInRoom { sale } => refusal.detail("sale", sale.as_str()),
+        Rejection::StockShort { sku, free_units } => {
+            refusal.detail("sku", sku.as_str()).detail("free", *free_units)
+        }
+        Rejection::TotalTooLow { sku, floor_units } => {
+            refusal.detail("sku", sku.as_str()).detail("floor", *floor_units)
+        }
+        Rejection::TooEarly { starts_at } => match starts_at {
+            Some(starts_at) => refusal.detail("starts_at", starts_at.0),
+            None => refusal,
+        },
+        Rejection::AlreadyReserved { reservation, quantity } => {
+            refusal.detail("reservation", reservation.as_str()).detail("quantity", *quantity)
+        }
+        Rejection::BuyerLimit { limit_units, used_units } => {
+            refusal.detail("limit", *limit_units).detail("used", *used_units)
+        }
+        Rejection::HoldsExhausted { expiries } => refusal.detail("expiries", *expiries),
+        Rejection::SoldOut { soft, waitlist_length } => {
+            refusal.detail("soft", *soft).detail("waitlist_length", *waitlist_length)
+        }
+        Rejection::StillAvailable { available_units } => {
+            refusal.detail("available", *available_units)
+        }
+        Rejection::WaitlistFull { waitlist_length_max } => {
+            refusal.detail("waitlist_length_max", *waitlist_length_max)
+        }
+        Rejection::AlreadyWaiting { position } => refusal.detail("position", *position),
+        Rejection::ReservationNotHeld { reservation } => {
+            refusal.detail("reservation", reservation.as_str())
+        }
+        Rejection::OrderNotReady { order, state } => refusal
+            .detail("order", order.as_str())
+            .detail("state", json(&to_wire::order_state(state))),
+        Rejection::PaymentMismatch { expected_minor, currency } => {
+            refusal.detail("expected_minor", expected_minor.0).detail("currency", currency.as_str())
+        }
+        Rejection::ShopUnknown
+        | Rejection::ShopExists
+        | Rejection::RoomUnknown
+        | Rejection::RoomExists
+        | Rejection::ProductUnknown
+        | Rejection::SkuUnknown
+        | Rejection::SkuTaken
+        | Rejection::SaleUnknown
+        | Rejection::SaleExists
+        | Rejection::ReservationUnknown
+        | Rejection::ReservationExists
+        | Rejection::OrderUnknown
+        | Rejection::OrderExists
+        | Rejection::CommentUnknown
+        | Rejection::StaffUnknown
+        | Rejection::NothingPinned
+        | Rejection::KeywordBlocked
+        | Rejection::SaleEnded
+        | Rejection::NotWaiting
+        | Rejection::NoOffer
+        | Rejection::PaymentConflict => refusal,
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> serde_json::Value {
+    serde_json::to_value(value).unwrap_or_default()
+}
+
+fn code_of(rejection: &Rejection) -> Code {
+    match rejection {
+        Rejection::ShopUnknown => Code::ShopUnknown,
+        Rejection::ShopExists => Code::ShopExists,
+        Rejection::RoomUnknown => Code::RoomUnknown,
+        Rejection::RoomExists => Code::RoomExists,
+        Rejection::ProductUnknown => Code::ProductUnknown,
+        Rejection::SkuUnknown => Code::SkuUnknown,
+        Rejection::SkuTaken => Code::SkuTaken,
+        Rejection::SaleUnknown => Code::SaleUnknown,
+        Rejection::SaleExists => Code::SaleExists,
+        Rejection::ReservationUnknown => Code::ReservationUnknown,
+        Rejection::ReservationExists => Code::ReservationExists,
+        Rejection::OrderUnknown => Code::OrderUnknown,
+        Rejection::OrderExists => Code::OrderExists,
+        Rejection::CommentUnknown => Code::CommentUnknown,
+        Rejection::StaffUnknown => Code::StaffUnknown,
+        Rejection::Forbidden { .. } => Code::Forbidden,
+        Rejection::Invalid { .. } => Code::InvalidRequest,
+        Rejection::RoomNotReady { .. } => Code::RoomNotReady,
+        Rejection::RoomEnded { .. } => Code::RoomEnded,
+        Rejection::NotListed { .. } => Code::NotListed,
+        Rejection::OutOfStock { .. } => Code::OutOfStock,
+        Rejection::NothingPinned => Code::NothingPinned,
+        Rejection::SlowMode { .. } => Code::SlowMode,
+        Rejection::Muted { .. } => Code::Muted,
+        Rejection::Banned { .. } => Code::Banned,
+        Rejection::KeywordBlocked => Code::KeywordBlocked,
+        Rejection::SaleNotReady { .. } => Code::SaleNotReady,
+        Rejection::SaleNotInRoom { .. } => Code::SaleNotInRoom,
+        Rejection::StockShort { .. } => Code::StockShort,
+        Rejection::TotalTooLow { .. } => Code::TotalTooLow,
+        Rejection::PresenceTooShort { .. } => Code::PresenceTooShort,
+        Rejection::TooEarly { .. } => Code::TooEarly,
+        Rejection::SaleEnded => Code::SaleEnded,
+        Rejection::AlreadyReserved { .. } => Code::AlreadyReserved,
+        Rejection::BuyerLimit { .. } => Code::BuyerLimit,
+        Rejection::HoldsExhausted { .. } => Code::HoldsExhausted,
+        Rejection::SoldOut { .. } => Code::SoldOut,
+        Rejection::StillAvailable { .. } => Code::StillAvailable,
+        Rejection::WaitlistFull { .. } => Code::WaitlistFull,
+        Rejection::AlreadyWaiting { .. } => Code::AlreadyWaiting,
+        Rejection::NotWaiting => Code::NotWaiting,
+        Rejection::NoOffer => Code::NoOffer,
+        Rejection::NotForSale { .. } => Code::NotForSale,
+        Rejection::ReservationNotHeld { .. } => Code::ReservationNotHeld,
+        Rejection::OrderNotReady { .. } => Code::OrderNotReady,
+        Rejection::PaymentMismatch { .. } => Code::PaymentMismatch,
+        Rejection::PaymentConflict => Code::PaymentConflict,
+    }
+}
