@@ -1,0 +1,19 @@
+//! The edge: where the world comes in. Owns sockets, HTTP, tokens and every limit that can be
+//! applied without knowing a shop; decides nothing about business.
+
+pub mod admin;
+pub mod auth;
+pub mod fault;
+pub mod guard;
+pub mod http;
+pub mod limits;
+pub mod listener;
+pub mod origin;
+pub mod page;
+pub mod proxy;
+mod refusals;
+pub mod seat;
+pub mod upgrade;
+
+pub mod service;
+pub mod socket;

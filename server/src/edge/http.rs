@@ -1,0 +1,158 @@
+//! HTTP for a shop's other systems: JSON under `/v1`, the same verbs and codes as the socket.
+//! Owns the routes and the shape of their answers; what a verb does is `edge::service`'s business.
+//!
+//! | path under `/v1` | methods |
+//! |---|---|
+//! | `/shops` | POST |
+//! | `/shops/{shop}` | GET PATCH |
+//! | `/shops/{shop}/products` | GET |
+//! | `/shops/{shop}/products/{product}` | GET PUT |
+//! | `/shops/{shop}/skus/{sku}/stock` | PUT |
+//! | `/shops/{shop}/skus/{sku}/stock/adjust` | POST |
+//! | `/shops/{shop}/staff` | GET |
+//! | `/shops/{shop}/staff/{user}` | PUT DELETE |
+//! | `/shops/{shop}/rooms` | GET POST |
+//! | `/shops/{shop}/rooms/{room}` | GET |
+//! | `/shops/{shop}/rooms/{room}/start` | POST |
+//! | `/shops/{shop}/rooms/{room}/pause` | POST |
+//! | `/shops/{shop}/rooms/{room}/resume` | POST |
+//! | `/shops/{shop}/rooms/{room}/end` | POST |
+//! | `/shops/{shop}/rooms/{room}/bag` | PUT |
+//! | `/shops/{shop}/rooms/{room}/pin` | PUT DELETE |
+//! | `/shops/{shop}/rooms/{room}/slow-mode` | PUT |
+//! | `/shops/{shop}/rooms/{room}/keywords` | PUT |
+//! | `/shops/{shop}/rooms/{room}/mutes/{user}` | PUT DELETE |
+//! | `/shops/{shop}/rooms/{room}/bans/{user}` | PUT DELETE |
+//! | `/shops/{shop}/rooms/{room}/comments/{comment}` | DELETE |
+//! | `/shops/{shop}/rooms/{room}/dashboard` | GET |
+//! | `/shops/{shop}/sales` | GET POST |
+//! | `/shops/{shop}/sales/{sale}` | GET PATCH |
+//! | `/shops/{shop}/sales/{sale}/announce` | POST |
+//! | `/shops/{shop}/sales/{sale}/start` | POST |
+//! | `/shops/{shop}/sales/{sale}/end` | POST |
+//! | `/shops/{shop}/sales/{sale}/cancel` | POST |
+//! | `/shops/{shop}/sales/{sale}/restock` | POST |
+//! | `/shops/{shop}/orders` | GET |
+//! | `/shops/{shop}/orders/{order}` | GET |
+//! | `/shops/{shop}/orders/{order}/cancel` | POST |
+//! | `/shops/{shop}/orders/{order}/payments` | POST |
+//! | `/shops/{shop}/buyers/{buyer}` | GET DELETE |
+//! | `/shops/{shop}/events` | GET |
+//! | `/openapi.json` | GET |
+//! | `/asyncapi.json` | GET |
+
+mod buyers;
+mod call;
+mod catalogue;
+mod feed;
+mod openapi;
+mod orders;
+mod problem;
+mod rooms;
+mod sales;
+mod shops;
+mod staff;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::any;
+use hawker_protocol::limits::EVENT_WAIT_MS_MAX;
+use tokio_util::sync::CancellationToken;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::guard;
+use super::service::Service;
+
+pub use openapi::document;
+pub use problem::{not_found, refused, render};
+
+/// Figures of the interface.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub body_bytes_max: usize,
+    /// How long a request may take; one that waits for events gets its wait on top.
+    pub request_ms: u64,
+}
+
+/// What every request needs.
+#[derive(Debug)]
+pub struct ApiState {
+    pub service: Arc<Service>,
+    pub options: Options,
+    /// Ends what waits for events.
+    pub shutdown: CancellationToken,
+}
+
+/// Everything under `/v1` but the descriptions and the socket, whose paths go before what is
+/// unknown here.
+pub fn router(state: Arc<ApiState>) -> Router {
+    let request_ms = state.options.request_ms;
+    let quick = within(routes(), &state, request_ms);
+    let patient = within(patient_routes(), &state, request_ms + EVENT_WAIT_MS_MAX);
+    let unknown = ["/v1", "/v1/", "/v1/{*rest}"];
+    let served = quick.merge(patient);
+    unknown.iter().fold(served, |router, path| router.route(path, any(not_found)))
+}
+
+type Routes = OpenApiRouter<Arc<ApiState>>;
+
+fn within(routes: Routes, state: &Arc<ApiState>, limit_ms: u64) -> Router {
+    let router = Router::from(routes).method_not_allowed_fallback(problem::wrong_method);
+    guard::within(router.with_state(state.clone()), limit_ms, render)
+}
+
+fn routes() -> Routes {
+    Routes::default()
+        .routes(routes!(shops::create_shop))
+        .routes(routes!(shops::get_shop, shops::change_shop))
+        .routes(routes!(catalogue::list_products))
+        .routes(routes!(catalogue::get_product, catalogue::put_product))
+        .routes(routes!(catalogue::set_stock))
+        .routes(routes!(catalogue::adjust_stock))
+        .routes(routes!(staff::list_staff))
+        .routes(routes!(staff::put_staff, staff::remove_staff))
+        .routes(routes!(rooms::list_rooms, rooms::create_room))
+        .routes(routes!(rooms::get_room))
+        .routes(routes!(rooms::start_room))
+        .routes(routes!(rooms::pause_room))
+        .routes(routes!(rooms::resume_room))
+        .routes(routes!(rooms::end_room))
+        .routes(routes!(rooms::set_bag))
+        .routes(routes!(rooms::pin_product, rooms::unpin_product))
+        .routes(routes!(rooms::set_slow_mode))
+        .routes(routes!(rooms::set_keywords))
+        .routes(routes!(rooms::mute_user, rooms::unmute_user))
+        .routes(routes!(rooms::ban_user, rooms::unban_user))
+        .routes(routes!(rooms::delete_comment))
+        .routes(routes!(rooms::get_dashboard))
+        .routes(routes!(sales::list_sales, sales::create_sale))
+        .routes(routes!(sales::get_sale, sales::change_sale))
+        .routes(routes!(sales::announce_sale))
+        .routes(routes!(sales::start_sale))
+        .routes(routes!(sales::end_sale))
+        .routes(routes!(sales::cancel_sale))
+        .routes(routes!(sales::restock_sale))
+        .routes(routes!(orders::list_orders))
+        .routes(routes!(orders::get_order))
+        .routes(routes!(orders::cancel_order))
+        .routes(routes!(orders::report_payment))
+        .routes(routes!(buyers::get_buyer, buyers::erase_buyer))
+}
+
+/// The descriptions of the interfaces: for anybody who asks, so they go outside the guard.
+pub fn documents() -> Router {
+    Router::from(document_routes()).method_not_allowed_fallback(problem::wrong_method)
+}
+
+fn document_routes() -> OpenApiRouter {
+    OpenApiRouter::default()
+        .routes(routes!(openapi::get_openapi))
+        .routes(routes!(openapi::get_asyncapi))
+}
+
+/// Those that may wait.
+fn patient_routes() -> Routes {
+    Routes::default().routes(routes!(feed::list_events))
+}

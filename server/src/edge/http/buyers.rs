@@ -1,0 +1,31 @@
+//! Buyers over HTTP: what a shop knows of one, and forgetting him. Owns the routes.
+
+use hawker_domain::command::ShopCommand;
+use hawker_domain::id::UserId;
+use hawker_protocol::http::{Buyer, BuyerErased};
+
+use super::call::Call;
+use super::problem::{Answered, ok};
+use crate::wire;
+
+/// Shows a buyer's open business: holds, unpaid orders, waitlists.
+#[utoipa::path(get, path = "/v1/shops/{shop}/buyers/{buyer}", tag = "buyers",
+    responses((status = 200, body = Buyer)))]
+pub(super) async fn get_buyer(call: Call) -> Answered {
+    let (shop, buyer) = (call.shop()?, call.id("buyer")?);
+    let user = UserId::checked(buyer.as_str());
+    let view = call.ask(&shop, wire::KEEPERS, move |shop, _| shop.buyer_view(&user)).await?;
+    ok(&Buyer { buyer, state: wire::buyer(&view) })
+}
+
+/// Erases a person: texts, names and addresses are gone.
+///
+/// Orders and holds go on under his id, since stock and money hang on them.
+#[utoipa::path(delete, path = "/v1/shops/{shop}/buyers/{buyer}", tag = "buyers",
+    responses((status = 200, body = BuyerErased)))]
+pub(super) async fn erase_buyer(call: Call) -> Answered {
+    let (shop, buyer) = (call.shop()?, call.id("buyer")?);
+    let command = ShopCommand::EraseBuyer { buyer: UserId::checked(buyer.as_str()) };
+    call.submit(&shop, wire::KEEPERS, command).await?;
+    ok(&BuyerErased { buyer })
+}

@@ -1,0 +1,131 @@
+//! Orders and payments over HTTP. Owns the routes; lists and details are read from documents, so
+//! that a sleeping shop sleeps on.
+
+use hawker_domain::command::{self, OrderCommand, ReleaseReason, Role};
+use hawker_domain::document;
+use hawker_domain::id::{OrderId, PaymentId, ShopId, UserId};
+use hawker_domain::money::{Currency, Minor};
+use hawker_domain::view::{Change, OrderView};
+use hawker_protocol::http::{CancelOrder, CancelReason, ListOrders, OrderDetail, ReportPayment};
+use hawker_protocol::object::{Address, PaymentOutcome};
+use hawker_protocol::reply::{OrderChanged, Orders};
+use hawker_protocol::{Code, Id, Refusal};
+
+use super::call::Call;
+use super::problem::{Answered, ok};
+use crate::edge::refusals;
+use crate::{engine, wire};
+
+/// Lists orders, newest first: all of the shop or those of one buyer.
+#[utoipa::path(get, path = "/v1/shops/{shop}/orders", tag = "orders",
+    params(
+        ("buyer" = Option<Id>, Query, description = "Only this buyer's."),
+        ("cursor" = Option<String>, Query, description = "`next` of the page before."),
+        ("limit" = Option<u32>, Query, description = "Absent: 50; at most 200."),
+    ),
+    responses((status = 200, body = Orders)))]
+pub(super) async fn list_orders(call: Call) -> Answered {
+    let (shop, list): (_, ListOrders) = (call.shop()?, call.query()?);
+    call.admit(&shop, wire::KEEPERS).await?;
+    let prefix = match &list.buyer {
+        Some(buyer) => document::buyer_orders_prefix(&UserId::checked(buyer.as_str())),
+        None => document::SHOP_ORDERS_PREFIX.to_owned(),
+    };
+    let page = call.service().orders_under(&shop, &prefix, list.cursor.as_deref(), list.limit);
+    let (orders, next) = page.await?;
+    ok(&Orders { orders: orders.iter().map(wire::order).collect(), next })
+}
+
+/// Shows an order, with its address until the buyer is erased.
+#[utoipa::path(get, path = "/v1/shops/{shop}/orders/{order}", tag = "orders",
+    responses((status = 200, body = OrderDetail), (status = 404, description = "order_unknown")))]
+pub(super) async fn get_order(call: Call) -> Answered {
+    let (shop, order) = (call.shop()?, order_id(&call)?);
+    call.admit(&shop, wire::KEEPERS).await?;
+    let view = call.service().stored_order(&shop, &order).await?;
+    let view = view.ok_or(Refusal::new(Code::OrderUnknown))?;
+    let address = address_of(&call, &shop, &view).await?;
+    ok(&OrderDetail { order: wire::order(&view), address })
+}
+
+async fn address_of(
+    call: &Call,
+    shop: &ShopId,
+    order: &OrderView,
+) -> Result<Option<Address>, Refusal> {
+    let key = document::address_key(&order.buyer, &order.order);
+    let found = call.service().engine().document(shop, &key).await;
+    let bytes = found.map_err(|error| refusals::of_journal(&error))?;
+    let Some(bytes) = bytes else { return Ok(None) };
+    let read = serde_json::from_slice::<command::Address>(&bytes).ok();
+    read.and_then(address).map(Some).ok_or_else(|| {
+        tracing::error!(%shop, order = %order.order, "an order's address cannot be read");
+        Refusal::new(Code::Internal)
+    })
+}
+
+/// Bounded on its way in by the same figures.
+fn address(address: command::Address) -> Option<Address> {
+    let lines: Result<Vec<_>, _> = address.lines.into_iter().map(TryInto::try_into).collect();
+    Some(Address {
+        name: address.name.try_into().ok()?,
+        phone: address.phone.try_into().ok()?,
+        lines: lines.ok()?.try_into().ok()?,
+        city: address.city.try_into().ok()?,
+        postcode: address.postcode.try_into().ok()?,
+        country: address.country.try_into().ok()?,
+    })
+}
+
+/// Cancels an order that is not paid.
+#[utoipa::path(post, path = "/v1/shops/{shop}/orders/{order}/cancel", tag = "orders",
+    request_body = CancelOrder,
+    responses((status = 200, body = OrderChanged), (status = 404, description = "order_unknown"),
+        (status = 409, description = "order_not_ready")))]
+pub(super) async fn cancel_order(call: Call) -> Answered {
+    let (shop, order) = (call.shop()?, order_id(&call)?);
+    let reason = match call.body::<CancelOrder>()?.reason {
+        CancelReason::SellerCancel => ReleaseReason::SellerCancel,
+        CancelReason::Fraud => ReleaseReason::Fraud,
+    };
+    let command = OrderCommand::Cancel { order, reason };
+    ok(&changed(call.submit(&shop, wire::KEEPERS, command).await?)?)
+}
+
+/// Reports what the payment provider said.
+///
+/// The provider's payment id is the key: the same report again is answered alike, with or without
+/// an `Idempotency-Key`. Money that buys nothing shows in `refunds_required`.
+#[utoipa::path(post, path = "/v1/shops/{shop}/orders/{order}/payments", tag = "orders",
+    request_body = ReportPayment,
+    responses((status = 200, body = OrderChanged), (status = 404, description = "order_unknown"),
+        (status = 409, description = "payment_mismatch, payment_conflict")))]
+pub(super) async fn report_payment(call: Call) -> Answered {
+    let (shop, order) = (call.shop()?, order_id(&call)?);
+    let body: ReportPayment = call.body()?;
+    let currency = Currency::parse(&body.currency)
+        .map_err(|problem| Refusal::invalid_field("currency", problem))?;
+    let report = command::PaymentReport {
+        amount_minor: Minor(body.amount_minor.0),
+        currency,
+        outcome: match body.outcome {
+            PaymentOutcome::Succeeded => command::PaymentOutcome::Succeeded,
+            PaymentOutcome::Declined => command::PaymentOutcome::Declined,
+            PaymentOutcome::DeclinedFinally => command::PaymentOutcome::DeclinedFinally,
+        },
+    };
+    let payment = PaymentId::checked(body.payment.as_str());
+    let command = OrderCommand::RecordPayment { order, payment, report };
+    ok(&changed(call.submit(&shop, &[Role::Service], command).await?)?)
+}
+
+fn changed(answer: engine::Answer) -> Result<OrderChanged, Refusal> {
+    match answer.result {
+        Some(Change::Order(view)) => Ok(OrderChanged { order: wire::order(&view) }),
+        _ => Err(Refusal::new(Code::Internal)),
+    }
+}
+
+fn order_id(call: &Call) -> Result<OrderId, Refusal> {
+    call.id("order").map(|id| OrderId::checked(id.as_str()))
+}

@@ -1,0 +1,351 @@
+//! What a request does, whichever door it came through: checks role and shop, asks the engine,
+//! and says the answer in the wire's words. Owns no connection.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hawker_domain::command::{Actor, Role};
+use hawker_domain::document;
+use hawker_domain::id::{CommandId, OrderId, RoomId, ShopId};
+use hawker_domain::rejection::Rejection;
+use hawker_domain::shop::Shop;
+use hawker_domain::time::{Millis, SpanMs};
+use hawker_domain::view::{Change, OrderView};
+use hawker_protocol::{Answer, Code, Refusal, Request, RequestId, codec, reply, request};
+use tokio::time::Instant;
+
+use super::auth::{Identity, Verifier};
+use super::refusals;
+use crate::clock::Clock;
+use crate::engine::{Answer as Reached, CommandIdentity, Engine, Outcome, Submission};
+use crate::wire;
+
+/// How many orders a page has, unless asked, and at most.
+const ORDERS_PAGE: u32 = 50;
+const ORDERS_PAGE_MAX: u32 = 200;
+
+/// Serves requests. Shared by every connection.
+#[derive(Debug)]
+pub struct Service {
+    engine: Engine,
+    clock: Clock,
+    verifier: Arc<Verifier>,
+    /// How long a command may wait before it is decided.
+    command_timeout: Duration,
+}
+
+/// Who asks, and what the edge knows of him that a command may need.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller<'a> {
+    pub identity: &'a Identity,
+    pub present_ms: SpanMs,
+}
+
+impl Service {
+    pub fn new(
+        engine: Engine,
+        clock: Clock,
+        verifier: Arc<Verifier>,
+        command_timeout: Duration,
+    ) -> Self {
+        Self { engine, clock, verifier, command_timeout }
+    }
+
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub fn verifier(&self) -> &Arc<Verifier> {
+        &self.verifier
+    }
+
+    /// Carries a request out. What changes state is queued before this returns, so that the
+    /// requests of one connection are sequenced in the order in which they were sent.
+    pub fn perform(
+        self: &Arc<Self>,
+        caller: Caller<'_>,
+        request: Request,
+    ) -> impl Future<Output = Result<Answer, Refusal>> + Send + 'static {
+        let begun = self.begin(caller, &request);
+        let service = self.clone();
+        async move {
+            match begun? {
+                Begun::Command(verdict) => match verdict.await {
+                    Ok(Outcome::Accepted(answer)) => {
+                        let Reached { events, result, existing, .. } = *answer;
+                        wire::answer(&request, &events, result, existing)
+                    }
+                    Ok(Outcome::Refused(rejection)) => Err(wire::rejection_refusal(&rejection)),
+                    Err(error) => Err(refusals::of_engine(error)),
+                },
+                Begun::Read(shop, identity) => service.read(&shop, &identity, request).await,
+            }
+        }
+    }
+
+    fn begin(&self, caller: Caller<'_>, request: &Request) -> Result<Begun, Refusal> {
+        let identity = caller.identity;
+        self.verifier.still_valid(identity).map_err(wire_auth)?;
+        let shop = request.shop().ok_or(Refusal::new(Code::InvalidRequest))?;
+        let shop = wire::shop_id(shop);
+        let ask = wire::Ask {
+            user: &identity.user,
+            name: identity.name.as_deref().unwrap_or(identity.user.as_str()),
+            present_ms: caller.present_ms,
+        };
+        let Some(translated) = wire::translate(request, &ask) else {
+            return Ok(Begun::Read(shop, Box::new(identity.clone())));
+        };
+        let role = acting_role(identity, &shop, translated.roles)?;
+        let command = request.command_id().ok_or(Refusal::new(Code::InvalidRequest))?;
+        let submission = Submission {
+            actor: Actor { user: identity.user.clone(), role },
+            command: translated.command,
+            identity: CommandIdentity {
+                command: wire::command_id(command),
+                payload_hash: payload_hash(request),
+            },
+            deadline: Instant::now() + self.command_timeout,
+            shop,
+        };
+        Ok(Begun::Command(Box::pin(self.engine.submit(submission))))
+    }
+
+    async fn read(
+        &self,
+        shop: &ShopId,
+        identity: &Identity,
+        request: Request,
+    ) -> Result<Answer, Refusal> {
+        match request {
+            Request::RoomList(list) => self.rooms(shop, list).await,
+            Request::RoomDashboard(dashboard) => {
+                let role = acting_role(identity, shop, wire::HOSTS)?;
+                let actor = Actor { user: identity.user.clone(), role };
+                self.dashboard(shop, actor, wire::room_id(&dashboard.room)).await
+            }
+            Request::OrderList(list) => self.own_orders(shop, identity, list).await,
+            Request::ShopSettings(change) => self.settings(shop, identity, change).await,
+            request => {
+                let name = request.type_name();
+                Err(Refusal::new(Code::UnknownRequest).detail("type", name))
+            }
+        }
+    }
+
+    async fn rooms(&self, shop: &ShopId, list: request::RoomList) -> Result<Answer, Refusal> {
+        let rooms = self.ask(shop, |shop, _| shop.view().map(|_| shop.rooms())).await?;
+        let rooms = rooms.ok_or(Refusal::new(Code::ShopUnknown))?;
+        let wanted = |room: &hawker_protocol::object::Room| {
+            list.state.is_none_or(|state| state == room.state)
+        };
+        Ok(reply::Rooms { rooms: rooms.iter().map(wire::room).filter(wanted).collect() }.into())
+    }
+
+    async fn dashboard(
+        &self,
+        shop: &ShopId,
+        actor: Actor,
+        room: RoomId,
+    ) -> Result<Answer, Refusal> {
+        let found = self.ask_as(shop, actor, move |shop, now| {
+            let view = shop.room_view(&room)?;
+            Some((view, shop.sales_in(&room), shop.currency().clone(), now))
+        });
+        let (room, sales, currency, now) = found.await?.ok_or(Refusal::new(Code::RoomUnknown))?;
+        Ok(wire::dashboard(&room, &sales, &currency, now).into())
+    }
+
+    async fn own_orders(
+        &self,
+        shop: &ShopId,
+        identity: &Identity,
+        list: request::OrderList,
+    ) -> Result<Answer, Refusal> {
+        let cursor = list.cursor.as_deref();
+        let (orders, next) = self.orders_of(shop, &identity.user, cursor, list.limit).await?;
+        Ok(reply::Orders { orders: orders.iter().map(wire::order).collect(), next }.into())
+    }
+
+    /// A page of a buyer's orders, newest first. The documents are read, so a sleeping shop
+    /// sleeps on.
+    pub(super) async fn orders_of(
+        &self,
+        shop: &ShopId,
+        buyer: &hawker_domain::id::UserId,
+        cursor: Option<&str>,
+        limit: Option<u32>,
+    ) -> Result<(Vec<OrderView>, Option<String>), Refusal> {
+        let prefix = document::buyer_orders_prefix(buyer);
+        self.orders_under(shop, &prefix, cursor, limit).await
+    }
+
+    /// A page of the orders whose keys stand under `prefix`.
+    pub(super) async fn orders_under(
+        &self,
+        shop: &ShopId,
+        prefix: &str,
+        cursor: Option<&str>,
+        limit: Option<u32>,
+    ) -> Result<(Vec<OrderView>, Option<String>), Refusal> {
+        let limit = limit.unwrap_or(ORDERS_PAGE).clamp(1, ORDERS_PAGE_MAX) as usize;
+        let after = cursor.map(|cursor| format!("{prefix}{cursor}"));
+        let found = self.engine.documents(shop, prefix, after.as_deref(), limit + 1);
+        let mut index = found.await.map_err(|error| refusals::of_journal(&error))?;
+        let more = index.len() > limit;
+        index.truncate(limit);
+        let mut orders = Vec::with_capacity(index.len());
+        for entry in &index {
+            let id = entry.key.rsplit('/').next().unwrap_or_default();
+            if let Ok(id) = OrderId::parse(id) {
+                orders.extend(self.stored_order(shop, &id).await?);
+            }
+        }
+        let last = index.last().filter(|_| more);
+        let next = last.and_then(|entry| entry.key.strip_prefix(prefix)).map(str::to_owned);
+        Ok((orders, next))
+    }
+
+    /// An order as its document has it; `None` if there is none.
+    pub(super) async fn stored_order(
+        &self,
+        shop: &ShopId,
+        order: &OrderId,
+    ) -> Result<Option<OrderView>, Refusal> {
+        let found = self.engine.document(shop, &document::order_key(order)).await;
+        let bytes = found.map_err(|error| refusals::of_journal(&error))?;
+        let Some(bytes) = bytes else { return Ok(None) };
+        serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+            tracing::error!(%shop, %order, %error, "an order's document cannot be read");
+            Refusal::new(Code::Internal)
+        })
+    }
+
+    async fn settings(
+        &self,
+        shop: &ShopId,
+        identity: &Identity,
+        change: request::ShopSettings,
+    ) -> Result<Answer, Refusal> {
+        let role = acting_role(identity, shop, wire::KEEPERS)?;
+        let actor = Actor { user: identity.user.clone(), role };
+        let view = self.ask_as(shop, actor.clone(), |shop, _| shop.view()).await?;
+        let view = view.ok_or(Refusal::new(Code::ShopUnknown))?;
+        let settings = wire::changed_settings(&view.settings, &change.settings);
+        if settings == view.settings {
+            return Ok(reply::ShopChanged { shop: wire::shop(shop, &view) }.into());
+        }
+        let payload_hash = payload_hash(&Request::ShopSettings(change.clone()));
+        let command = hawker_domain::command::ShopCommand::SetSettings { settings };
+        let changed = self
+            .submit(shop, actor, command.into(), wire::command_id(&change.command_id), payload_hash)
+            .await?;
+        match changed.result {
+            Some(Change::Shop(view)) => {
+                Ok(reply::ShopChanged { shop: wire::shop(shop, &view) }.into())
+            }
+            _ => Err(Refusal::new(Code::Internal)),
+        }
+    }
+
+    /// A command that no socket request stands for.
+    pub async fn submit(
+        &self,
+        shop: &ShopId,
+        actor: Actor,
+        command: hawker_domain::Command,
+        id: CommandId,
+        payload_hash: u64,
+    ) -> Result<Reached, Refusal> {
+        let submission = Submission {
+            shop: shop.clone(),
+            actor,
+            command,
+            identity: CommandIdentity { command: id, payload_hash },
+            deadline: Instant::now() + self.command_timeout,
+        };
+        match self.engine.submit(submission).await {
+            Ok(Outcome::Accepted(answer)) => Ok(*answer),
+            Ok(Outcome::Refused(rejection)) => Err(wire::rejection_refusal(&rejection)),
+            Err(error) => Err(refusals::of_engine(error)),
+        }
+    }
+
+    /// Asks a shop that exists, on behalf of somebody it has not sent away.
+    pub(super) async fn ask_as<T: Send + 'static>(
+        &self,
+        shop: &ShopId,
+        actor: Actor,
+        question: impl FnOnce(&Shop, Millis) -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let asked = self.ask(shop, move |shop, now| {
+            shop.view().ok_or(Rejection::ShopUnknown)?;
+            shop.check_member(&actor)?;
+            Ok(question(shop, now))
+        });
+        asked.await?.map_err(|rejection: Rejection| wire::rejection_refusal(&rejection))
+    }
+
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        shop: &ShopId,
+        question: impl FnOnce(&Shop, Millis) -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        self.engine.query(shop, question).await.map_err(refusals::of_engine)
+    }
+}
+
+enum Begun {
+    Command(crate::engine::Verdict),
+    Read(ShopId, Box<Identity>),
+}
+
+/// The best of `wanted` that the token grants in this shop. Staff roles count only in the shops
+/// the token names.
+pub(super) fn acting_role(
+    identity: &Identity,
+    shop: &ShopId,
+    wanted: &[Role],
+) -> Result<Role, Refusal> {
+    let serves = identity.shops.contains(shop);
+    let granted = |role: &&Role| identity.roles.contains(role) && (serves || **role == Role::Buyer);
+    let needed = wanted.first().copied().unwrap_or(Role::Service);
+    let refusal = || wire::rejection_refusal(&Rejection::Forbidden { needed });
+    wanted.iter().find(granted).copied().ok_or_else(refusal)
+}
+
+/// Of the request as the caller meant it: his name for it on the connection does not count.
+fn payload_hash(request: &Request) -> u64 {
+    let mut bytes = Vec::with_capacity(256);
+    codec::encode_request(RequestId::FIRST, request, &mut bytes);
+    hash_of(&bytes)
+}
+
+pub(super) fn hash_of(bytes: &[u8]) -> u64 {
+    let hash = blake3::hash(bytes);
+    let first: [u8; 8] = std::array::from_fn(|index| hash.as_bytes()[index]);
+    u64::from_le_bytes(first)
+}
+
+pub(super) fn wire_auth(error: super::auth::Error) -> Refusal {
+    let code = match error {
+        super::auth::Error::Expired => Code::TokenExpired,
+        super::auth::Error::Missing
+        | super::auth::Error::TooLarge { .. }
+        | super::auth::Error::Malformed
+        | super::auth::Error::UnknownKey
+        | super::auth::Error::WrongAlgorithm
+        | super::auth::Error::BadSignature
+        | super::auth::Error::BadClaims(_)
+        | super::auth::Error::WrongIssuer
+        | super::auth::Error::WrongAudience
+        | super::auth::Error::NotYet
+        | super::auth::Error::Revoked => Code::Unauthorized,
+    };
+    Refusal::with_message(code, error.to_string())
+}

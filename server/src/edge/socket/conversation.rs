@@ -1,0 +1,382 @@
+//! An identified connection: its requests in, its replies out, its places in rooms.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use hawker_domain::time::{Millis, SpanMs};
+use hawker_domain::view::{BuyerView, RoomState};
+use hawker_protocol::codec::{self, Parsed};
+use hawker_protocol::number::EpochMs;
+use hawker_protocol::{CloseCode, Code, Id, Push, Refusal, Request, RequestId};
+use hawker_protocol::{push, reply, request};
+use serde_json::value::RawValue;
+
+use super::Surroundings;
+use super::seats::Seats;
+use crate::edge::auth::Identity;
+use crate::edge::limits::{Class, Excess, Excesses, Verdict};
+use crate::edge::service::{Caller, wire_auth};
+use crate::hub::Topic;
+use crate::hub::{Connection, Frame, Registration};
+use crate::wire;
+
+/// Rooms one connection may be in at a time: a viewer is in one, a manager's console in a few.
+const ROOMS_MAX: usize = 16;
+
+pub(super) struct Conversation {
+    around: Arc<Surroundings>,
+    connection: Arc<Connection>,
+    _registration: Registration,
+    identity: Identity,
+    seats: Seats,
+    in_flight: Arc<AtomicUsize>,
+    /// Requests past a rate, and lines that could not be read, lately.
+    excesses: Excesses,
+    errors: Excesses,
+}
+
+/// What a shop knows of somebody who wants to enter a room.
+struct Entry {
+    state: RoomState,
+    buyer: BuyerView,
+    muted_until: Option<Millis>,
+}
+
+impl Conversation {
+    pub(super) fn new(
+        around: Arc<Surroundings>,
+        connection: Arc<Connection>,
+        registration: Registration,
+        identity: Identity,
+    ) -> Self {
+        Self {
+            around,
+            connection,
+            _registration: registration,
+            identity,
+            seats: Seats::default(),
+            in_flight: Arc::default(),
+            excesses: Excesses::default(),
+            errors: Excesses::default(),
+        }
+    }
+
+    fn now(&self) -> Millis {
+        self.around.service.clock().now()
+    }
+
+    /// How long until the token and its grace are over.
+    pub(super) fn until_cut_off(&self) -> Duration {
+        let grace = self.around.options.expiry_grace.as_millis();
+        let grace = SpanMs(u64::try_from(grace).unwrap_or(u64::MAX));
+        let end = self.identity.expires_at + grace;
+        Duration::from_millis(end.since(self.now()).0)
+    }
+
+    pub(super) async fn on_message(&mut self, message: &str) -> Result<(), CloseCode> {
+        for parsed in codec::parse_frame(message) {
+            self.on_parsed(parsed).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn on_parsed(&mut self, parsed: Parsed) -> Result<(), CloseCode> {
+        let (id, request) = match parsed {
+            Ok(request) => request,
+            Err((id, refusal)) => {
+                self.refuse(id, &refusal);
+                let options = self.around.rates.options();
+                return match self.errors.on_excess(options, self.now()) {
+                    Verdict::Refuse => Ok(()),
+                    Verdict::Close => Err(CloseCode::TooManyErrors),
+                };
+            }
+        };
+        if let Err(excess) = self.check_rates(&request) {
+            let refusal = Refusal::new(Code::RateLimited).retry_after_ms(excess.retry_after_ms);
+            self.refuse(Some(id), &refusal);
+            return match self.excesses.on_excess(self.around.rates.options(), self.now()) {
+                Verdict::Refuse => Ok(()),
+                Verdict::Close => Err(CloseCode::RateLimited),
+            };
+        }
+        self.on_request(id, request).await;
+        Ok(())
+    }
+
+    fn check_rates(&self, request: &Request) -> Result<(), Excess> {
+        let (rates, user) = (&self.around.rates, &self.identity.user);
+        rates.check_user(user, Class::Request)?;
+        match request {
+            Request::RoomComment(_) => rates.check_user(user, Class::Comment),
+            Request::SaleClaim(_) => rates.check_user(user, Class::Claim),
+            Request::RoomJoin(_) => rates.check_user(user, Class::Join),
+            Request::RoomLike(_) => rates.check_user(user, Class::Like),
+            _ => Ok(()),
+        }
+    }
+
+    async fn on_request(&mut self, id: RequestId, request: Request) {
+        metrics::counter!("hawker_requests_total", "type" => request.type_name()).increment(1);
+        match request {
+            Request::Hello(_) => self.refuse(Some(id), &Refusal::new(Code::AlreadyIdentified)),
+            Request::Refresh(refresh) => self.on_refresh(id, &refresh),
+            Request::Ping(ping) => self.on_ping(id, ping),
+            Request::RoomJoin(join) => self.on_join(id, &join).await,
+            Request::RoomLeave(leave) => self.on_leave(id, &leave),
+            Request::RoomLike(like) => self.on_like(id, &like),
+            Request::RoomWatch(watch) => self.on_watch(id, &watch),
+            request => self.on_shop_request(id, request),
+        }
+    }
+
+    /// Requests that a shop answers: queued here in their order, answered when they are durable.
+    fn on_shop_request(&mut self, id: RequestId, request: Request) {
+        let limit = self.around.options.requests_in_flight_max;
+        if self.in_flight.load(Ordering::Relaxed) >= limit {
+            return self.refuse(Some(id), &Refusal::new(Code::TooManyInFlight));
+        }
+        let present_ms = match &request {
+            Request::SaleClaim(claim) => match self.presence(&claim.shop, &claim.room) {
+                Some(present_ms) => present_ms,
+                None => return self.refuse(Some(id), &Refusal::new(Code::NotJoined)),
+            },
+            _ => SpanMs(0),
+        };
+        let caller = Caller { identity: &self.identity, present_ms };
+        let answer = self.around.service.perform(caller, request);
+        let (connection, in_flight) = (self.connection.clone(), self.in_flight.clone());
+        in_flight.fetch_add(1, Ordering::Relaxed);
+        tokio::spawn(async move {
+            let outcome = answer.await;
+            in_flight.fetch_sub(1, Ordering::Relaxed);
+            let mut line = Vec::with_capacity(512);
+            codec::encode_reply(id, &outcome, &mut line);
+            send_line(&connection, &line);
+        });
+    }
+
+    fn presence(&self, shop: &Id, room: &Id) -> Option<SpanMs> {
+        let topic = topic(shop, room);
+        self.seats.joined_at(&topic).map(|joined_at| self.now().since(joined_at))
+    }
+
+    fn on_refresh(&mut self, id: RequestId, refresh: &request::Refresh) {
+        match self.around.service.verifier().verify(&refresh.token) {
+            Ok(identity) if identity.user == self.identity.user => {
+                let expires_at = EpochMs(identity.expires_at.0);
+                self.identity = identity;
+                self.reply(id, &reply::Refreshed { expires_at });
+            }
+            Ok(_) => {
+                let message = "the token belongs to another user: open another connection for him";
+                self.refuse(Some(id), &Refusal::with_message(Code::Forbidden, message));
+            }
+            Err(error) => self.refuse(Some(id), &wire_auth(error)),
+        }
+    }
+
+    fn on_ping(&self, id: RequestId, ping: request::Ping) {
+        let t1 = EpochMs(self.now().0);
+        self.reply(id, &reply::Pong { t0: ping.t0, t1, t2: EpochMs(self.now().0) });
+    }
+
+    async fn on_join(&mut self, id: RequestId, join: &request::RoomJoin) {
+        let topic = topic(&join.shop, &join.room);
+        let entry = match self.enter(&topic, &join.shop, &join.room).await {
+            Ok(entry) => entry,
+            Err(refusal) => return self.refuse(Some(id), &refusal),
+        };
+        // Joining again keeps the time already spent.
+        let joined_at = self.seats.joined_at(&topic).unwrap_or_else(|| self.now());
+        let joined = self.around.hub.join(&topic, &self.connection);
+        let Some(snapshot) = &joined.snapshot else {
+            return self.refuse(Some(id), &Refusal::new(Code::RoomEnded));
+        };
+        let presence = self.around.presence.sign(&self.identity.user, &topic, joined_at);
+        let mut line = Vec::with_capacity(snapshot.len() + 512);
+        codec::encode_joined(id, &presence, &me(&entry), snapshot, &mut line);
+        send_line(&self.connection, &line);
+        self.seats.sit(topic, joined.start(), joined_at);
+    }
+
+    /// Whether the user may be in the room, and what is his in the shop.
+    async fn enter(&self, topic: &Topic, shop: &Id, room: &Id) -> Result<Entry, Refusal> {
+        if self.seats.len() >= ROOMS_MAX && self.seats.joined_at(topic).is_none() {
+            let message = format!("a connection may be in {ROOMS_MAX} rooms: leave one first");
+            return Err(Refusal::with_message(Code::TooManyInFlight, message));
+        }
+        self.around.service.verifier().still_valid(&self.identity).map_err(wire_auth)?;
+        let (user, room) = (self.identity.user.clone(), wire::room_id(room));
+        let shop = wire::shop_id(shop);
+        let entry = self.around.service.ask(&shop, move |shop, now| {
+            let state = shop.room_state(&room).ok_or(Refusal::new(Code::RoomUnknown))?;
+            let banned = shop.check_not_banned(&room, &user, now);
+            banned.map_err(|rejection| wire::rejection_refusal(&rejection))?;
+            let muted_until = shop.muted_until(&room, &user, now);
+            Ok::<_, Refusal>(Entry { state, buyer: shop.buyer_view(&user), muted_until })
+        });
+        let entry = entry.await??;
+        match entry.state {
+            RoomState::Ended => Err(Refusal::new(Code::RoomEnded)),
+            RoomState::Scheduled | RoomState::Live | RoomState::Paused => Ok(entry),
+        }
+    }
+
+    fn on_leave(&mut self, id: RequestId, leave: &request::RoomLeave) {
+        let left = self.seats.leave(&topic(&leave.shop, &leave.room));
+        self.done_if(id, left);
+    }
+
+    fn on_like(&mut self, id: RequestId, like: &request::RoomLike) {
+        let (topic, now) = (topic(&like.shop, &like.room), self.now());
+        let allowed = self.seats.allow_likes(&topic, u64::from(like.count.0), now);
+        if let Some(count) = allowed.filter(|count| *count > 0) {
+            self.around.likes.add(&topic, count);
+        }
+        self.done_if(id, allowed.is_some());
+    }
+
+    fn on_watch(&self, id: RequestId, watch: &request::RoomWatch) {
+        let joined = self.seats.joined_at(&topic(&watch.shop, &watch.room)).is_some();
+        self.done_if(id, joined);
+    }
+
+    fn done_if(&self, id: RequestId, joined: bool) {
+        if joined {
+            self.reply(id, &reply::Done {});
+        } else {
+            self.refuse(Some(id), &Refusal::new(Code::NotJoined));
+        }
+    }
+
+    /// Takes up the topics of a lost connection: all that was missed, or a snapshot.
+    pub(super) async fn resume(&mut self, hello: &request::Hello) -> Vec<Resumption> {
+        let mut resumed = Vec::with_capacity(hello.resume.len());
+        for at in hello.resume.iter() {
+            resumed.push(self.resume_one(at).await);
+        }
+        resumed
+    }
+
+    async fn resume_one(&mut self, at: &request::ResumeAt) -> Resumption {
+        let hawker_protocol::Topic::Room { shop, room } = &at.topic;
+        let topic = topic(shop, room);
+        let entry = match self.enter(&topic, shop, room).await {
+            Ok(entry) => entry,
+            Err(refusal) => return Resumption::refused(at, refusal),
+        };
+        let now = self.now();
+        let (key, user) = (&self.around.presence, &self.identity.user);
+        let signed = at.presence.as_ref();
+        let joined_at = signed.and_then(|it| key.verify(it, user, &topic, now)).unwrap_or(now);
+        // An epoch that is no number of ours is another history.
+        let epoch = at.epoch.parse().unwrap_or(0);
+        let resumed = self.around.hub.resume(&topic, epoch, at.seq.0, &self.connection);
+        let answer = reply::Resumed {
+            topic: at.topic.clone(),
+            epoch: resumed.epoch.to_string(),
+            seq: resumed.seq,
+            recovered: resumed.recovered,
+            missed: resumed.missed.iter().filter_map(|line| raw(line)).collect(),
+            snapshot: resumed.snapshot.as_deref().and_then(raw),
+            me: Some(me(&entry)),
+            presence: Some(key.sign(user, &topic, joined_at)),
+            error: None,
+        };
+        Resumption { answer, seat: Some((topic, resumed, joined_at)) }
+    }
+
+    /// The reply to hello; the pushes of the resumed topics flow after it.
+    pub(super) fn welcome(&mut self, id: RequestId, resumed: Vec<Resumption>) {
+        let (answers, seats): (Vec<_>, Vec<_>) =
+            resumed.into_iter().map(|it| (it.answer, it.seat)).unzip();
+        let identity = &self.identity;
+        let welcome = reply::Welcome {
+            user: wire::id(identity.user.clone()),
+            roles: identity.roles.iter().copied().map(wire::role).collect(),
+            now: EpochMs(self.now().0),
+            connection: Id::checked(self.connection.id().to_string().into()),
+            ping_ms: self.around.hub.options().buyer.ping_ms,
+            expires_at: Some(EpochMs(identity.expires_at.0)),
+            limits: reply::Limits::default(),
+            resumed: answers,
+        };
+        self.reply(id, &welcome);
+        for (topic, resumed, joined_at) in seats.into_iter().flatten() {
+            self.seats.sit(topic, resumed.start(), joined_at);
+        }
+    }
+
+    /// Tells the client when to come back, each at another moment.
+    pub(super) fn on_drain(&self) {
+        let spread = u64::try_from(self.around.options.drain_spread.as_millis()).unwrap_or(0);
+        let after_ms = match spread {
+            0 => 0,
+            // The low half of a time-ordered id is random.
+            spread => uuid::Uuid::now_v7().as_u64_pair().1 % spread,
+        };
+        let mut line = Vec::new();
+        codec::encode_push(&Push::from(push::Drain { after_ms }), &mut line);
+        send_line(&self.connection, &line);
+    }
+
+    fn reply(&self, id: RequestId, ok: &impl serde::Serialize) {
+        let mut line = Vec::with_capacity(256);
+        codec::encode_ok(id, ok, &mut line);
+        send_line(&self.connection, &line);
+    }
+
+    fn refuse(&self, id: Option<RequestId>, refusal: &Refusal) {
+        let code = refusal.code.as_str();
+        metrics::counter!("hawker_edge_refusals_total", "code" => code).increment(1);
+        let mut line = Vec::with_capacity(256);
+        codec::encode_refusal(id, refusal, &mut line);
+        send_line(&self.connection, &line);
+    }
+}
+
+/// A topic that goes on, and the place that is taken once the welcome is out.
+pub(super) struct Resumption {
+    answer: reply::Resumed,
+    seat: Option<(Topic, crate::hub::Resumed, Millis)>,
+}
+
+impl Resumption {
+    fn refused(at: &request::ResumeAt, refusal: Refusal) -> Self {
+        let answer = reply::Resumed {
+            topic: at.topic.clone(),
+            epoch: at.epoch.to_string(),
+            seq: at.seq.0,
+            recovered: false,
+            missed: Vec::new(),
+            snapshot: None,
+            me: None,
+            presence: None,
+            error: Some(refusal),
+        };
+        Self { answer, seat: None }
+    }
+}
+
+fn me(entry: &Entry) -> hawker_protocol::object::Me {
+    let mut me = wire::buyer(&entry.buyer);
+    me.muted_until = entry.muted_until.map(|until| EpochMs(until.0));
+    me
+}
+
+fn topic(shop: &Id, room: &Id) -> Topic {
+    Topic::room(&wire::shop_id(shop), &wire::room_id(room))
+}
+
+/// A line we encoded ourselves, to stand inside another.
+fn raw(line: &[u8]) -> Option<Box<RawValue>> {
+    RawValue::from_string(String::from_utf8(line.to_vec()).ok()?).ok()
+}
+
+/// The outbox closes a connection that does not read; nobody else has to know.
+pub(super) fn send_line(connection: &Arc<Connection>, line: &[u8]) {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    connection.send(&Frame::line(line));
+}

@@ -1,0 +1,111 @@
+//! The rooms a connection is in, and the likes that wait for the next pulse.
+
+use std::collections::HashMap;
+
+use dashmap::DashMap;
+use hawker_domain::id::{RoomId, ShopId};
+use hawker_domain::shop::Pulse;
+use hawker_domain::time::Millis;
+use hawker_protocol::limits::LIKES_PER_S_MAX;
+
+use crate::engine::Engine;
+use crate::hub::{Hub, Membership};
+use crate::hub::{Target, Topic};
+
+/// Places in rooms; a connection has few.
+#[derive(Debug, Default)]
+pub(super) struct Seats(HashMap<Topic, Seat>);
+
+/// One place. Dropping it leaves the room.
+#[derive(Debug)]
+pub(super) struct Seat {
+    _membership: Membership,
+    joined_at: Millis,
+    likes: LikeAllowance,
+}
+
+/// Likes that still count: 10 a second, and no more than one second's worth saved up.
+#[derive(Debug, Clone, Copy)]
+struct LikeAllowance {
+    at: Millis,
+    thousandths: u64,
+}
+
+impl Seats {
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn sit(&mut self, topic: Topic, membership: Membership, joined_at: Millis) {
+        let thousandths = u64::from(LIKES_PER_S_MAX) * 1_000;
+        let likes = LikeAllowance { at: joined_at, thousandths };
+        self.0.insert(topic, Seat { _membership: membership, joined_at, likes });
+    }
+
+    /// Whether there was a place to leave.
+    pub(super) fn leave(&mut self, topic: &Topic) -> bool {
+        self.0.remove(topic).is_some()
+    }
+
+    pub(super) fn joined_at(&self, topic: &Topic) -> Option<Millis> {
+        self.0.get(topic).map(|seat| seat.joined_at)
+    }
+
+    /// How many of `count` likes are counted; `None` outside the room.
+    pub(super) fn allow_likes(&mut self, topic: &Topic, count: u64, now: Millis) -> Option<u64> {
+        Some(self.0.get_mut(topic)?.likes.take(count, now))
+    }
+}
+
+impl LikeAllowance {
+    fn take(&mut self, count: u64, now: Millis) -> u64 {
+        let per_s = u64::from(LIKES_PER_S_MAX);
+        let gained = now.since(self.at).0.saturating_mul(per_s);
+        self.thousandths = self.thousandths.saturating_add(gained).min(per_s * 1_000);
+        self.at = self.at.max(now);
+        let taken = count.min(self.thousandths / 1_000);
+        self.thousandths -= taken * 1_000;
+        taken
+    }
+}
+
+/// Likes of all connections of this node since the last pulse.
+#[derive(Debug, Default)]
+pub struct Likes(DashMap<Topic, u64>);
+
+impl Likes {
+    pub(super) fn add(&self, topic: &Topic, count: u64) {
+        *self.0.entry(topic.clone()).or_default() += count;
+    }
+
+    /// Reports each room's second to its shop: one pulse per room, whatever its size.
+    pub fn report(&self, hub: &Hub, engine: &Engine) {
+        for pulse in hub.pulse() {
+            let likes = self.0.remove(&pulse.topic).map_or(0, |(_, likes)| likes);
+            let Some((shop, room)) = room_of(&pulse.topic) else { continue };
+            let viewers = pulse.viewers;
+            engine.pulse(shop, room, Pulse { likes, joins: pulse.joins, viewers });
+        }
+    }
+}
+
+fn room_of(topic: &Topic) -> Option<(&ShopId, &RoomId)> {
+    match topic.target() {
+        Target::Room { shop, room } => Some((shop, room)),
+        Target::User(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at_most_ten_likes_a_second_count() {
+        let mut likes = LikeAllowance { at: Millis(0), thousandths: 10_000 };
+        assert_eq!(likes.take(25, Millis(0)), 10);
+        assert_eq!(likes.take(5, Millis(0)), 0);
+        assert_eq!(likes.take(5, Millis(200)), 2);
+        assert_eq!(likes.take(100, Millis(60_000)), 10);
+    }
+}

@@ -1,0 +1,447 @@
+// The conversation with the server: connects, says hello, resumes, asks again under the same
+// command id, moves over on a drain. Owns the socket and the place in the room's sequence; knows
+// nothing of what a message means for the room, and nothing of the page.
+
+export const SUB_PROTOCOL = "hawker.v1";
+
+const BACK_OFF_BASE_MS = 500;
+const BACK_OFF_MAX_MS = 30_000;
+/** A connection that lived this long was a good one: the next failure starts from the bottom. */
+const GOOD_AFTER_MS = 10_000;
+const HELLO_TIMEOUT_MS = 10_000;
+const PONG_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 15_000;
+const REFRESH_LEAD_MS = 30_000;
+/** A browser's timers overflow beyond this. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
+const CLOCK_SAMPLES = 5;
+const EARLY_MAX = 1_000;
+
+/** Below 4500, the codes after which coming back by itself would not help. */
+const FINAL = new Set([1000, 1002, 1003, 1007, 1008, 1009]);
+/** They say nothing about the request: the same one is sent again. */
+const AGAIN = new Set([
+  "retry", "unknown_outcome", "busy", "timeout", "unavailable", "draining", "rate_limited",
+  "too_many_requests_in_flight",
+]);
+/** Worthless once they are late. */
+const PERISHABLE = new Set(["room.like", "room.watch"]);
+/** They change nothing, or may be done twice. */
+const WITHOUT_COMMAND_ID = new Set([
+  "refresh", "ping", "room.join", "room.leave", "room.like", "room.watch", "room.list",
+]);
+
+const ENDED = { code: "closed", message: "the connection has ended", retryable: false };
+
+/** Full jitter: thousands of viewers that lost one server must not come back at once. */
+export function backOffMs(attempt, random) {
+  return random() * Math.min(BACK_OFF_MAX_MS, BACK_OFF_BASE_MS * 2 ** Math.min(attempt, 16));
+}
+
+export function mayReconnect(code) {
+  return code < 4500 && !FINAL.has(code);
+}
+
+/** The objects of a frame, one a line; what cannot be read is left out. */
+export function messages(frame) {
+  return frame.split("\n").map(parsed).filter((message) => message !== undefined);
+}
+
+function parsed(line) {
+  try {
+    const message = JSON.parse(line);
+    return typeof message === "object" && message !== null ? message : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The server's clock: of the last five samples the one with the shortest round trip counts. */
+export class ServerClock {
+  #samples = [];
+  #offsetMs = 0;
+
+  /** A first guess, until there are samples. */
+  restart(serverNow, localNow) {
+    this.#samples = [];
+    this.#offsetMs = serverNow - localNow;
+  }
+
+  add(t0, t1, t2, t3) {
+    const sample = { tripMs: t3 - t0 - (t2 - t1), offsetMs: (t1 - t0 + (t2 - t3)) / 2 };
+    this.#samples = [...this.#samples, sample].slice(-CLOCK_SAMPLES);
+    const best = this.#samples.reduce((a, b) => (b.tripMs < a.tripMs ? b : a));
+    this.#offsetMs = best.offsetMs;
+  }
+
+  at(localNow) {
+    return localNow + this.#offsetMs;
+  }
+}
+
+/** What to do with a push at this place: `show` it, `skip` it, or a `gap` is before it. */
+export function verdict(place, push) {
+  if (push.topic === undefined) return "show";
+  if (!place || push.topic !== place.topic) return "skip";
+  if (push.seq === undefined) return "show";
+  if (push.seq <= place.seq) return "skip";
+  return push.seq === place.seq + 1 ? "show" : "gap";
+}
+
+/** A UUID of version 7: command ids sort by the time they were made. */
+export function uuidv7(now = Date.now()) {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, Math.floor(now / 2 ** 32));
+  view.setUint32(2, now % 2 ** 32);
+  view.setUint8(6, (view.getUint8(6) & 0x0f) | 0x70);
+  view.setUint8(8, (view.getUint8(8) & 0x3f) | 0x80);
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
+/** A request's no, or that there was no answer; `code` and `message` are for the viewer. */
+export class Refused extends Error {
+  constructor(refusal) {
+    super(refusal.message);
+    this.name = "Refused";
+    this.code = refusal.code;
+    this.refusal = refusal;
+  }
+}
+
+/**
+ * `options`: `url`; `token(spent)`, which brings a token, another one when the last is `spent`;
+ * `on(event, value)`. Events: `state` (connecting, open, waiting, closed), `welcome`, `snapshot`,
+ * `me`, `push`, `again` (a request is sent once more), `left` (the room does not go on), `closed`.
+ */
+export class Link {
+  #options;
+  #clock = new ServerClock();
+  #pending = new Set();
+  #timers = new Map();
+  #socket;
+  /** The one to move to while the server drains. */
+  #next;
+  /** The topic to be in. */
+  #wanted = "";
+  /** Where it stands: topic, epoch, seq and presence; null unless joined. */
+  #place = null;
+  /** Pushes that came before the reply of their join; null when no join is under way. */
+  #early = null;
+  #attempt = 0;
+  #spent = false;
+  #state = "";
+
+  constructor(options) {
+    this.#options = { WebSocket: globalThis.WebSocket, random: Math.random, ...options };
+    this.#connect();
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  /** The server's clock now, in epoch milliseconds. */
+  now() {
+    return this.#clock.at(Date.now());
+  }
+
+  join(shop, room) {
+    this.#wanted = `room:${shop}/${room}`;
+    this.#place = null;
+    this.#early = [];
+    return this.request("room.join", { shop, room });
+  }
+
+  leave(shop, room) {
+    this.#wanted = "";
+    this.#place = null;
+    this.#early = null;
+    return this.request("room.leave", { shop, room });
+  }
+
+  /** Asks; after a lost connection again, under the same command id. Rejects with `Refused`. */
+  request(type, fields) {
+    const sent = { type, ...fields };
+    if (!WITHOUT_COMMAND_ID.has(type)) sent.command_id = uuidv7();
+    return new Promise((resolve, reject) => {
+      if (this.#state === "closed") return reject(new Refused(ENDED));
+      const pending = { sent, resolve, reject };
+      const late = { code: "no_answer", message: "no answer came in time", retryable: true };
+      pending.timer = setTimeout(() => this.#settle(pending, { error: late }), REQUEST_TIMEOUT_MS);
+      this.#pending.add(pending);
+      if (this.#socket?.welcome) this.#send(pending);
+    });
+  }
+
+  close() {
+    this.#end(1000, "closed by the page");
+  }
+
+  // --- the connection
+
+  #connect() {
+    this.#setState("connecting");
+    this.#socket = this.#open();
+  }
+
+  /** A socket that says hello as soon as it can. Its pushes wait until it is welcome. */
+  #open() {
+    const socket = { ws: null, welcome: null, waiting: new Map(), lastId: 0, early: [] };
+    const spent = this.#spent;
+    this.#spent = false;
+    // First the token: a person may have to bring it, and the server waits 10 s for its hello.
+    this.#options.token(spent).then(
+      (token) => this.#dial(socket, token),
+      (error) => this.#onLost(socket, 1006, error.message),
+    );
+    return socket;
+  }
+
+  #dial(socket, token) {
+    if (socket.dead) return;
+    socket.timer = setTimeout(() => this.#onLost(socket, 1006, "no hello"), HELLO_TIMEOUT_MS);
+    const ws = new this.#options.WebSocket(this.#options.url, [SUB_PROTOCOL]);
+    socket.ws = ws;
+    ws.onopen = () => {
+      const resume = this.#place ? [this.#place] : [];
+      this.#ask(socket, { type: "hello", token, resume }, (reply) => this.#onHello(socket, reply));
+    };
+    ws.onmessage = (event) => {
+      for (const message of messages(String(event.data))) this.#onMessage(socket, message);
+    };
+    ws.onclose = (event) => this.#onLost(socket, event.code, event.reason);
+  }
+
+  #ask(socket, fields, onReply) {
+    const id = ++socket.lastId;
+    socket.waiting.set(id, onReply);
+    if (socket.ws.readyState === 1) socket.ws.send(JSON.stringify({ id, ...fields }));
+  }
+
+  #onMessage(socket, message) {
+    if (socket.dead) return;
+    if (message.re !== undefined) {
+      const onReply = socket.waiting.get(message.re);
+      socket.waiting.delete(message.re);
+      onReply?.(message);
+    } else if (typeof message.type === "string" && !socket.welcome) {
+      if (socket.early.length < EARLY_MAX) socket.early.push(message);
+    } else if (typeof message.type === "string" && socket === this.#socket) {
+      this.#onPush(message);
+    }
+  }
+
+  #onHello(socket, reply) {
+    clearTimeout(socket.timer);
+    if (reply.error) {
+      const { code, message, retryable } = reply.error;
+      this.#spent = code === "token_expired";
+      this.#onLost(socket, retryable || this.#spent ? 1013 : 4501, `${code}: ${message}`);
+      return;
+    }
+    if (socket === this.#next) {
+      this.#discard(this.#socket);
+      this.#socket = socket;
+      this.#next = undefined;
+    }
+    this.#onWelcome(socket, reply.ok);
+  }
+
+  #onWelcome(socket, welcome) {
+    socket.welcome = welcome;
+    this.#clock.restart(welcome.now, Date.now());
+    this.#after("good", GOOD_AFTER_MS, () => (this.#attempt = 0));
+    this.#setState("open");
+    this.#emit("welcome", welcome);
+    for (const resumed of welcome.resumed) this.#onResumed(resumed);
+    for (const push of socket.early) this.#onPush(push);
+    this.#planRefresh(welcome.expires_at);
+    this.#ping(socket, CLOCK_SAMPLES);
+    for (const pending of [...this.#pending]) this.#send(pending);
+  }
+
+  #onResumed(resumed) {
+    if (this.#place?.topic !== resumed.topic) return;
+    if (resumed.error) {
+      this.#place = null;
+      this.#emit("left", resumed.error);
+      return;
+    }
+    if (resumed.snapshot) this.#onSnapshot(resumed.snapshot);
+    const presence = resumed.presence ?? this.#place.presence;
+    this.#place = { ...this.#place, epoch: resumed.epoch, presence };
+    for (const push of resumed.missed ?? []) this.#onPush(push);
+    if (resumed.me) this.#emit("me", resumed.me);
+  }
+
+  #onLost(socket, code, reason) {
+    if (socket.dead) return;
+    this.#discard(socket);
+    if (socket === this.#next) {
+      this.#next = undefined;
+      return;
+    }
+    if (socket !== this.#socket) return;
+    this.#clearTimers();
+    if (!mayReconnect(code)) {
+      this.#end(code, reason);
+      return;
+    }
+    for (const pending of [...this.#pending]) {
+      const lost = { code: "connection_lost", message: "the connection was lost", retryable: true };
+      if (PERISHABLE.has(pending.sent.type)) this.#settle(pending, { error: lost });
+    }
+    if (this.#next) {
+      this.#socket = this.#next;
+      this.#next = undefined;
+      this.#setState("connecting");
+      return;
+    }
+    // Who was told to slow down starts further up.
+    if (code === 4429) this.#attempt = Math.max(this.#attempt, 4);
+    if (code === 4401) this.#spent = true;
+    const waitMs = backOffMs(this.#attempt++, this.#options.random);
+    this.#setState("waiting");
+    this.#after("reconnect", waitMs, () => this.#connect());
+  }
+
+  #discard(socket) {
+    socket.dead = true;
+    clearTimeout(socket.timer);
+    socket.waiting.clear();
+    socket.ws?.close(1000);
+  }
+
+  #end(code, reason) {
+    if (this.#state === "closed") return;
+    this.#clearTimers();
+    for (const socket of [this.#socket, this.#next]) if (socket) this.#discard(socket);
+    this.#setState("closed");
+    for (const pending of [...this.#pending]) this.#settle(pending, { error: ENDED });
+    this.#emit("closed", { code, reason });
+  }
+
+  // --- requests
+
+  #send(pending) {
+    const socket = this.#socket;
+    if (!this.#pending.has(pending) || !socket?.welcome) return;
+    this.#ask(socket, pending.sent, (reply) => this.#onReply(socket, pending, reply));
+  }
+
+  #onReply(socket, pending, reply) {
+    const { type } = pending.sent;
+    const refusal = reply.error;
+    if (refusal && AGAIN.has(refusal.code) && !PERISHABLE.has(type)) {
+      const waitMs = refusal.retry_after_ms ?? backOffMs(2, this.#options.random);
+      this.#emit("again", { type, refusal });
+      setTimeout(() => socket === this.#socket && this.#send(pending), waitMs);
+      return;
+    }
+    if (type === "room.join" && reply.ok) this.#onJoined(reply.ok);
+    this.#settle(pending, reply);
+  }
+
+  #settle(pending, reply) {
+    clearTimeout(pending.timer);
+    this.#pending.delete(pending);
+    const { type, shop, room } = pending.sent;
+    const failed = reply.error && type === "room.join" && this.#wanted === `room:${shop}/${room}`;
+    if (failed) this.#early = null;
+    if (reply.error) pending.reject(new Refused(reply.error));
+    else pending.resolve(reply.ok);
+  }
+
+  // --- the room
+
+  #onJoined(joined) {
+    if (joined.snapshot.topic !== this.#wanted) return;
+    const early = this.#early ?? [];
+    this.#early = null;
+    this.#onSnapshot(joined.snapshot, joined.presence);
+    this.#emit("me", joined.me);
+    for (const push of early) this.#onPush(push);
+  }
+
+  #onSnapshot(snapshot, presence = this.#place?.presence) {
+    const { topic, epoch, seq } = snapshot;
+    this.#place = { topic, epoch, seq, presence };
+    this.#emit("snapshot", snapshot);
+  }
+
+  #onPush(push) {
+    if (push.type === "drain") {
+      this.#after("drain", push.after_ms, () => (this.#next ??= this.#open()));
+      return;
+    }
+    if (push.topic !== undefined && this.#early) {
+      if (this.#early.length < EARLY_MAX) this.#early.push(push);
+      return;
+    }
+    const what = verdict(this.#place, push);
+    if (what === "skip") return;
+    if (what === "gap" || (push.type === "room.gap" && !push.snapshot)) {
+      this.#onLost(this.#socket, 4408, "something was missed");
+    } else if (push.type === "room.gap") {
+      this.#onSnapshot(push.snapshot);
+    } else {
+      if (push.seq !== undefined) this.#place = { ...this.#place, seq: push.seq };
+      if (push.type === "room.banned") this.#place = null;
+      this.#emit("push", push);
+    }
+  }
+
+  // --- clock and token
+
+  /** Measures the clock and, since a browser hides WebSocket pings, that the server is there. */
+  #ping(socket, samples) {
+    if (socket !== this.#socket || socket.dead) return;
+    this.#after("pong", PONG_TIMEOUT_MS, () => this.#onLost(socket, 4409, "no pong"));
+    this.#ask(socket, { type: "ping", t0: Date.now() }, (reply) => {
+      this.#cancel("pong");
+      if (reply.ok) this.#clock.add(reply.ok.t0, reply.ok.t1, reply.ok.t2, Date.now());
+      const waitMs = samples > 1 ? 100 : socket.welcome.ping_ms;
+      this.#after("ping", waitMs, () => this.#ping(socket, samples - 1));
+    });
+  }
+
+  #planRefresh(expires_at) {
+    if (expires_at === undefined) return;
+    const waitMs = Math.max(1_000, expires_at - this.now() - REFRESH_LEAD_MS);
+    // A refusal needs nothing here: the server closes with 4401, and the next hello is fresh.
+    this.#after("refresh", Math.min(waitMs, TIMER_MAX_MS), () => {
+      this.#options.token(false)
+        .then((token) => this.request("refresh", { token }))
+        .then((refreshed) => this.#planRefresh(refreshed.expires_at))
+        .catch(() => {});
+    });
+  }
+
+  // --- small things
+
+  #setState(state) {
+    if (this.#state === state) return;
+    this.#state = state;
+    this.#emit("state", state);
+  }
+
+  #emit(event, value) {
+    this.#options.on(event, value);
+  }
+
+  #after(name, waitMs, then) {
+    this.#cancel(name);
+    this.#timers.set(name, setTimeout(then, waitMs));
+  }
+
+  #cancel(name) {
+    clearTimeout(this.#timers.get(name));
+    this.#timers.delete(name);
+  }
+
+  #clearTimers() {
+    for (const name of [...this.#timers.keys()]) this.#cancel(name);
+  }
+}

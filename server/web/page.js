@@ -1,0 +1,337 @@
+// A viewer's page: enters a live room, shows it and lets the viewer take part. Owns the wiring of
+// link, state and page, and who the viewer is; how things look is for draw.js.
+
+import { byId, draw, drawAnswer, drawRooms } from "./draw.js";
+import { Link, Refused } from "./link.js";
+import {
+  emptyRoom, pickRoom, skuTitle, withAnswer, withMe, withOrders, withPush, withSnapshot,
+} from "./room.js";
+
+const LOOK_AGAIN_MS = 5_000;
+const ROOMS_EVERY_MS = 20_000;
+const WATCH_EVERY_MS = 10_000;
+const LIKES_EVERY_MS = 1_000;
+const CLOCKS_EVERY_MS = 250;
+const TOKEN_TIMEOUT_MS = 8_000;
+const ORDERS_MAX = 20;
+const DEMO_ADDRESS = {
+  name: "Demo Buyer",
+  phone: "+1 555 0100",
+  lines: ["1 Demo Street"],
+  city: "Springfield",
+  postcode: "00001",
+  country: "US",
+};
+const LINK_TEXT = {
+  connecting: "connecting", open: "connected", waiting: "connection lost, trying again",
+  closed: "not connected",
+};
+
+const query = new URLSearchParams(location.search);
+const shop = query.get("shop") || "demo";
+let wanted = query.get("room");
+/** The room that is joined, or null. */
+let joined = null;
+let joining = false;
+let state = emptyRoom();
+let link = null;
+let user = "";
+let likesMax = 10;
+
+// --- who the viewer is
+
+function kept(key, fresh) {
+  const value = sessionStorage.getItem(key) ?? fresh();
+  sessionStorage.setItem(key, value);
+  return value;
+}
+
+function randomHex(bytes) {
+  const random = crypto.getRandomValues(new Uint8Array(bytes));
+  return Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+const guest = {
+  user: kept("hawker.user", () => `guest-${randomHex(6)}`),
+  name: kept("hawker.name", () => `Guest ${parseInt(randomHex(2), 16) % 9000 + 1000}`),
+};
+/** Whether the server gives out tokens itself; null until it was asked. */
+let demo = null;
+
+async function token(spent) {
+  if (demo !== false) {
+    const asked = new URLSearchParams({ ...guest, role: "buyer" });
+    const signal = AbortSignal.timeout(TOKEN_TIMEOUT_MS);
+    const response = await fetch(`/demo/token?${asked}`, { signal });
+    demo = response.status !== 404;
+    if (demo && !response.ok) throw new Error(`no token: the server said ${response.status}`);
+    if (demo) return (await response.json()).token;
+  }
+  if (spent) sessionStorage.removeItem("hawker.token");
+  return sessionStorage.getItem("hawker.token") ?? askForToken();
+}
+
+function askForToken() {
+  const form = byId("token-form");
+  form.hidden = false;
+  byId("token").focus();
+  return new Promise((resolve) => {
+    form.onsubmit = (event) => {
+      event.preventDefault();
+      const pasted = byId("token").value.trim();
+      sessionStorage.setItem("hawker.token", pasted);
+      byId("token").value = "";
+      form.hidden = true;
+      resolve(pasted);
+    };
+  });
+}
+
+// --- the connection
+
+function connect() {
+  banner("");
+  const url = new URL("/v1/ws", location.href);
+  url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+  const next = new Link({ url: url.href, token, on: (event, value) => onLink[event]?.(value) });
+  link = next;
+}
+
+const onLink = {
+  state(now) {
+    byId("link").textContent = LINK_TEXT[now];
+    byId("link").dataset.state = now;
+  },
+  welcome(welcome) {
+    user = welcome.user;
+    likesMax = welcome.limits?.likes_per_s_max ?? likesMax;
+    if (welcome.limits) byId("comment").maxLength = welcome.limits.comment_chars_max;
+    byId("name").textContent = demo ? guest.name : welcome.user;
+    if (!joined) lookSoon(0);
+  },
+  snapshot(snapshot) {
+    change(withSnapshot(state, snapshot));
+  },
+  me(me) {
+    change(withMe(state, me));
+    readOrders();
+  },
+  push(push) {
+    change(withPush(state, push));
+    notice(push);
+  },
+  again({ type, refusal }) {
+    drawAnswer(refusal.code, `${type}: ${refusal.message}; asking again`, false);
+  },
+  left(refusal) {
+    drawAnswer(refusal.code, refusal.message, false);
+    joined = null;
+    lookSoon(refusal.retryable ? 1_000 : LOOK_AGAIN_MS);
+  },
+  closed({ code, reason }) {
+    joined = null;
+    drawAnswer(String(code), reason || "the connection ended", false);
+    if (demo === false && (code === 4501 || code === 4500)) {
+      sessionStorage.removeItem("hawker.token");
+      connect();
+      return;
+    }
+    banner(`The connection ended (${code}): ${reason || "no reason was given"}.`, true);
+  },
+};
+
+/** The orders that are settled: those still open came with the join. */
+async function readOrders() {
+  try {
+    const { orders } = await link.request("order.list", { shop, limit: ORDERS_MAX });
+    change(withOrders(state, orders));
+  } catch (error) {
+    refused(error);
+  }
+}
+
+/** What a viewer should hear of even when he looks elsewhere. */
+function notice(push) {
+  if (push.type === "room.banned") banner("You were sent out of this room.");
+  if (push.type === "sale.reminder") drawAnswer("reminder", push.text || "starts soon", true);
+  if (push.type === "order.reminder") drawAnswer("reminder", "an order waits for payment", true);
+  if (push.type === "sale.offer" && push.waiting.state.kind === "offered") {
+    drawAnswer("offer", `${skuTitle(state, push.waiting.sku)} came back for you`, true);
+  }
+}
+
+function banner(text, again = false) {
+  byId("banner-text").textContent = text;
+  byId("banner").hidden = text === "";
+  byId("reconnect").hidden = !again;
+}
+
+// --- the room
+
+let looking;
+
+function lookSoon(afterMs) {
+  clearTimeout(looking);
+  looking = setTimeout(look, afterMs);
+}
+
+/** Reads which rooms there are, and enters one unless the present one goes on. */
+async function look() {
+  if (link.state !== "open") return lookSoon(LOOK_AGAIN_MS);
+  try {
+    const { rooms } = await link.request("room.list", { shop });
+    drawRooms(rooms.filter((room) => room.state !== "ended" || room.room === joined), joined);
+    const over = !joined || (state.room?.state === "ended" && !wanted);
+    const next = pickRoom(rooms, wanted);
+    if (over && next && next !== joined) await enter(next);
+    else if (!joined && !state.banned) banner(`No room of “${shop}” is live: looking again.`);
+    drawRooms(rooms.filter((room) => room.state !== "ended" || room.room === joined), joined);
+  } catch (error) {
+    refused(error);
+    if (!joined) banner(`There is nothing to see yet: ${error.message}. Looking again.`);
+  }
+  lookSoon(joined ? ROOMS_EVERY_MS : LOOK_AGAIN_MS);
+}
+
+async function enter(room) {
+  if (joining) return;
+  joining = true;
+  try {
+    if (joined) await link.leave(shop, joined).catch(() => {});
+    joined = null;
+    change({ ...emptyRoom(), reservations: state.reservations, orders: state.orders });
+    await link.join(shop, room);
+    joined = room;
+    banner("");
+    watch();
+  } finally {
+    joining = false;
+  }
+}
+
+byId("rooms").addEventListener("change", (event) => {
+  wanted = event.target.value;
+  query.set("room", wanted);
+  history.replaceState(null, "", `?${query}`);
+  enter(wanted).catch(refused);
+});
+
+function watch() {
+  if (!joined || link.state !== "open") return;
+  const visible = document.visibilityState === "visible";
+  link.request("room.watch", { shop, room: joined, playing: false, visible }).catch(() => {});
+}
+
+// --- what the viewer does
+
+/** The fields of each request that a button can ask for. */
+const FIELDS = {
+  "sale.claim": ({ sale, sku }, quantity) => ({ room: joined, sale, sku, quantity }),
+  "sale.waitlist": ({ sale, sku }, quantity) => ({ room: joined, sale, sku, quantity }),
+  "sale.waitlist_leave": ({ sale, sku }) => ({ sale, sku }),
+  "sale.offer_accept": ({ sale, sku }) => ({ sale, sku }),
+  "sale.offer_decline": ({ sale, sku }) => ({ sale, sku }),
+  "sale.remind": ({ sale }) => ({ sale }),
+  "reservation.release": ({ reservation }) => ({ reservation }),
+  "order.place": ({ reservation }) => ({
+    basket: { reservations: [reservation] },
+    address: { ...DEMO_ADDRESS, name: guest.name },
+  }),
+  "order.pay": ({ order }) => ({ order }),
+  "order.cancel": ({ order }) => ({ order }),
+};
+
+const DONE_TEXT = {
+  "sale.claim": "it is held for you",
+  "sale.waitlist": "you are on the waitlist",
+  "sale.waitlist_leave": "you are no longer on the waitlist",
+  "sale.offer_accept": "it is held for you",
+  "sale.offer_decline": "the next in line may have it",
+  "sale.remind": "you will be told before it starts",
+  "reservation.release": "you gave it back",
+  "order.place": "ordered: now pay before the time runs out",
+  "order.pay": "the payment is under way",
+  "order.cancel": "the order is cancelled",
+};
+
+async function press(button) {
+  const { request, sale } = button.dataset;
+  const quantity = Number(button.parentElement.querySelector("select")?.value ?? 1);
+  button.setAttribute("aria-busy", "true");
+  const ok = await ask(request, FIELDS[request](button.dataset, quantity));
+  button.removeAttribute("aria-busy");
+  if (!ok) return;
+  if (request === "sale.remind") change({ ...state, reminders: [...state.reminders, sale] });
+  drawAnswer("ok", ok.existing ? "you have it already" : DONE_TEXT[request], true);
+}
+
+/** Asks, and shows what comes of it; the answer, or undefined when it is no. */
+async function ask(type, fields) {
+  try {
+    const ok = await link.request(type, { shop, ...fields });
+    change(withAnswer(state, ok));
+    return ok;
+  } catch (error) {
+    refused(error);
+    return undefined;
+  }
+}
+
+function refused(error) {
+  const code = error instanceof Refused ? error.code : error.name;
+  const waitMs = error.refusal?.retry_after_ms;
+  const wait = waitMs === undefined ? "" : ` (again in ${Math.ceil(waitMs / 1000)} s)`;
+  drawAnswer(code, `${error.message}${wait}`, false);
+}
+
+document.querySelector("main").addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-request]");
+  if (button && button.getAttribute("aria-busy") !== "true") press(button);
+});
+
+byId("comment-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const [input, send] = [byId("comment"), byId("send")];
+  const text = input.value.trim();
+  if (text === "" || send.getAttribute("aria-busy") === "true") return;
+  send.setAttribute("aria-busy", "true");
+  const ok = await ask("room.comment", { room: joined, text });
+  send.removeAttribute("aria-busy");
+  if (ok && input.value.trim() === text) input.value = "";
+});
+
+let likes = 0;
+byId("like").addEventListener("click", () => (likes += 1));
+
+function sendLikes() {
+  const count = Math.min(likes, likesMax);
+  likes = 0;
+  if (count > 0 && joined) link.request("room.like", { shop, room: joined, count }).catch(refused);
+}
+
+// --- drawing: at most once a frame
+
+let drawing = false;
+
+function change(next) {
+  state = next;
+  redraw();
+}
+
+function redraw() {
+  if (drawing) return;
+  drawing = true;
+  requestAnimationFrame(() => {
+    drawing = false;
+    draw(state, link.now(), user);
+    document.title = state.room ? `${state.room.title} · Hawker` : "Hawker";
+  });
+}
+
+byId("reconnect").addEventListener("click", connect);
+document.addEventListener("visibilitychange", watch);
+setInterval(watch, WATCH_EVERY_MS);
+setInterval(sendLikes, LIKES_EVERY_MS);
+setInterval(redraw, CLOCKS_EVERY_MS);
+byId("name").textContent = guest.name;
+connect();
