@@ -1,0 +1,147 @@
+//! The demo: a shop to play with, and tokens for whoever asks. Runs on loopback only.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use hawker_domain::command::{Actor, Role, RoomCommand, ShopCommand, Stock};
+use hawker_domain::id::{ProductId, RoomId, ShopId, UserId};
+use hawker_domain::money::Currency;
+use hawker_domain::settings::Settings;
+use hawker_domain::time::SpanMs;
+use hawker_domain::view::RoomState;
+use hawker_domain::{Command, command};
+use hawker_protocol::{Code, Refusal, object};
+use http::StatusCode;
+use serde::Deserialize;
+
+use crate::clock::Clock;
+use crate::edge::auth::{Grant, Minter};
+use crate::edge::service::Service;
+use crate::wire;
+
+const SHOP: &str = "demo";
+
+/// How long the demo's tokens last: a long evening.
+const TOKEN_TTL: SpanMs = SpanMs::hours(12);
+
+/// The demo shop, in the words of the HTTP interface.
+const FURNITURE: &str = include_str!("../../../config/demo-shop.json");
+
+#[derive(Deserialize)]
+struct Furniture {
+    name: String,
+    currency: String,
+    settings: object::SettingsChange,
+    stock_units: u64,
+    products: Vec<Furnished>,
+    room: object::RoomSpec,
+}
+
+#[derive(Deserialize)]
+struct Furnished {
+    product: hawker_protocol::Id,
+    spec: object::ProductSpec,
+}
+
+/// Sets the shop up, or what is missing of it, and opens a room if none is live.
+pub(super) async fn furnish(service: &Arc<Service>) -> anyhow::Result<()> {
+    let furniture: Furniture = serde_json::from_str(FURNITURE)?;
+    let shop = ShopId::parse(SHOP)?;
+    let known = service.ask(&shop, |shop, _| shop.view().is_some()).await?;
+    if !known {
+        set_up(service, &shop, &furniture).await?;
+    }
+    let open = |state| matches!(state, RoomState::Live | RoomState::Paused);
+    let rooms = service.ask(&shop, |shop, _| shop.rooms()).await?;
+    if rooms.iter().any(|room| open(room.state)) {
+        return Ok(());
+    }
+    let (room, host) = (RoomId::parse(&wire::fresh_id())?, UserId::parse("host")?);
+    let spec = wire::room_spec(&furniture.room, &host);
+    let products = furniture.products.iter().map(|it| ProductId::checked(it.product.as_str()));
+    let bag = products.collect();
+    for command in [
+        RoomCommand::Create { room: room.clone(), spec },
+        RoomCommand::SetBag { room: room.clone(), products: bag },
+        RoomCommand::Start { room },
+    ] {
+        carry_out(service, &shop, command.into()).await?;
+    }
+    Ok(())
+}
+
+async fn set_up(service: &Service, shop: &ShopId, furniture: &Furniture) -> anyhow::Result<()> {
+    let settings = wire::changed_settings(&Settings::default(), &furniture.settings);
+    let (name, currency) = (furniture.name.clone(), Currency::parse(&furniture.currency)?);
+    carry_out(service, shop, ShopCommand::Create { name, currency, settings }.into()).await?;
+    for Furnished { product, spec } in &furniture.products {
+        let product = ProductId::checked(product.as_str());
+        let spec = wire::product_spec(spec);
+        let skus: Vec<_> = spec.skus.iter().map(|it| it.sku.clone()).collect();
+        carry_out(service, shop, ShopCommand::PutProduct { product, spec }.into()).await?;
+        for sku in skus {
+            let stock = Stock::Units(furniture.stock_units);
+            carry_out(service, shop, ShopCommand::SetStock { sku, stock }.into()).await?;
+        }
+    }
+    let (user, roles) = (UserId::parse("host")?, BTreeSet::from([Role::Streamer, Role::Manager]));
+    carry_out(service, shop, ShopCommand::PutStaff { user, roles }.into()).await
+}
+
+async fn carry_out(service: &Service, shop: &ShopId, command: Command) -> anyhow::Result<()> {
+    let actor = Actor { user: UserId::parse("demo")?, role: command::Role::Service };
+    let id = hawker_domain::id::CommandId::parse(&wire::fresh_id())?;
+    service.submit(shop, actor, command, id, 0).await?;
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct Wanted {
+    user: String,
+    name: Option<String>,
+    role: Option<object::Role>,
+    shop: Option<String>,
+}
+
+struct Mint {
+    minter: Minter,
+    clock: Clock,
+}
+
+/// `GET /demo/token?user=&name=&role=&shop=`: a token that is worth something in this process
+/// only.
+pub(super) fn router(minter: Minter, clock: Clock) -> Router {
+    let mint = Arc::new(Mint { minter, clock });
+    Router::new().route("/demo/token", get(on_token)).with_state(mint)
+}
+
+async fn on_token(State(mint): State<Arc<Mint>>, Query(wanted): Query<Wanted>) -> Response {
+    match mint.token(wanted) {
+        Ok(token) => Json(serde_json::json!({ "token": token })).into_response(),
+        Err(refusal) => {
+            (StatusCode::BAD_REQUEST, Json(serde_json::json!({ "error": refusal }))).into_response()
+        }
+    }
+}
+
+impl Mint {
+    fn token(&self, wanted: Wanted) -> Result<String, Refusal> {
+        let user = UserId::parse(&wanted.user)
+            .map_err(|problem| Refusal::invalid_field("user", problem))?;
+        let shop = wanted.shop.as_deref().unwrap_or(SHOP);
+        let shop =
+            ShopId::parse(shop).map_err(|problem| Refusal::invalid_field("shop", problem))?;
+        let roles = wire::roles(&[wanted.role.unwrap_or_default()]).into_iter().collect();
+        let (name, shops) = (wanted.name, vec![shop]);
+        let grant = Grant { user, name, roles, shops, sid: None, ttl: TOKEN_TTL };
+        let minted = self.minter.mint(&grant, self.clock.now());
+        minted.map_err(|error| {
+            tracing::error!(%error, "a demo token cannot be signed");
+            Refusal::new(Code::Internal)
+        })
+    }
+}

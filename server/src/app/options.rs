@@ -1,0 +1,67 @@
+//! From the settings to the options of engine, hub and conversation. One screen of figures.
+
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::edge::{http, socket};
+use crate::{delivery, engine, hub};
+
+pub(super) fn engine(config: &Config) -> engine::Options {
+    let settings = &config.engine;
+    engine::Options {
+        mailbox_commands_max: settings.mailbox_commands,
+        batch_commands_max: settings.batch_commands_max,
+        timers_max: settings.due_per_batch_max,
+        idle: Duration::from_millis(settings.idle_unload_ms),
+        panics_max: settings.panics_max as usize,
+        ..engine::Options::default()
+    }
+}
+
+pub(super) fn hub(config: &Config) -> hub::Options {
+    let (sizes, timeouts) = (&config.limits.sizes, &config.limits.timeouts);
+    hub::Options {
+        tick_ms: config.hub.tick_ms,
+        ring_lines_max: config.hub.ring_messages,
+        buyer: hub::Limits {
+            message_bytes_max: sizes.message_bytes_max,
+            outbox_bytes_max: sizes.outbox_bytes_max,
+            ping_ms: timeouts.ping_ms,
+        },
+        staff: hub::Limits {
+            message_bytes_max: sizes.agent_message_bytes_max,
+            outbox_bytes_max: sizes.agent_outbox_bytes_max,
+            ping_ms: timeouts.staff_ping_ms,
+        },
+        pong_timeout_ms: timeouts.pong_ms,
+        write_timeout_ms: timeouts.slow_reader_ms,
+        close_timeout_ms: timeouts.close_ms,
+        send_buffer_bytes: sizes.send_buffer_bytes,
+        user_timeout_ms: u64::from(timeouts.unacknowledged_ms),
+        ..hub::Options::default()
+    }
+}
+
+pub(super) fn delivery(config: &Config) -> delivery::Options {
+    // A stock change must be seen within 200 ms: its own wait and a tick stay below that.
+    let stock_ms = config.hub.tick_ms.clamp(50, 100);
+    delivery::Options { stock: Duration::from_millis(stock_ms), ..delivery::Options::default() }
+}
+
+pub(super) fn socket(config: &Config) -> socket::Options {
+    let limits = &config.limits;
+    socket::Options {
+        hello_timeout: Duration::from_millis(limits.timeouts.hello_ms),
+        expiry_grace: Duration::from_millis(limits.timeouts.refresh_grace_ms),
+        connections_per_user_max: limits.connections.per_user_max,
+        ..socket::Options::default()
+    }
+}
+
+pub(super) fn http(config: &Config) -> http::Options {
+    let limits = &config.limits;
+    http::Options {
+        body_bytes_max: limits.sizes.body_bytes_max,
+        request_ms: limits.timeouts.request_ms,
+    }
+}

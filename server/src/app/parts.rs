@@ -1,0 +1,294 @@
+//! A server's parts, put together in the order in which they need each other.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::num::NonZero;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::Router;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{demo, journal_tool, options};
+use crate::bus::{self, Bus};
+use crate::cli::edge_options;
+use crate::clock::Clock;
+use crate::config::{Config, JournalKind};
+use crate::delivery::Delivery;
+use crate::edge::auth::{Minter, Verifier};
+use crate::edge::limits::Limits;
+use crate::edge::listener::{Drained, Listener};
+use crate::edge::origin::{Origin, Origins};
+use crate::edge::seat::Seats;
+use crate::edge::service::Service;
+use crate::edge::socket::{Likes, PresenceKey, Surroundings};
+use crate::edge::upgrade::{self, Door};
+use crate::edge::{admin, auth, guard, http, page};
+use crate::engine::Engine;
+use crate::hub::Hub;
+use crate::journal::memory::Memory;
+use crate::journal::redb::Redb;
+use crate::journal::{self, Journal};
+use crate::telemetry::Metrics;
+
+/// Everything that runs, and how to stop it.
+pub(super) struct Parts {
+    pub(super) shutdown: CancellationToken,
+    public: (Listener, Router),
+    admin: (Listener, Router),
+    engine: Engine,
+    sockets: TaskTracker,
+    failure: Option<watch::Receiver<Option<String>>>,
+}
+
+/// Where events become durable, and what tells of its failure.
+struct Store {
+    journal: Arc<dyn Journal>,
+    redb: Option<Arc<Redb>>,
+}
+
+impl Parts {
+    pub(super) async fn build(
+        config: &Config,
+        demo: bool,
+        cores: NonZero<usize>,
+        metrics: Metrics,
+    ) -> anyhow::Result<Self> {
+        let shutdown = CancellationToken::new();
+        let clock = Clock::system();
+        tokio::spawn(clock.clone().follow());
+        let auth = auth_options(config, demo)?;
+        let minter = if demo { minter(&auth)? } else { None };
+        let presence = presence_key(&auth)?;
+        let verifier = Arc::new(Verifier::new(auth, clock.clone())?);
+        tokio::spawn(keep_tokens(verifier.clone(), clock.clone()));
+
+        let store = Store::open(config)?;
+        let bus: Arc<dyn Bus> = Arc::new(bus::Local::new());
+        let delivery = Delivery::new(options::delivery(config), bus.clone());
+        let hub = Hub::new(options::hub(config), delivery.clone());
+        bus.subscribe(hub.clone());
+        tokio::spawn(delivery.clone().run());
+        let engine =
+            Engine::start(options::engine(config), clock.clone(), store.journal.clone(), delivery);
+        let likes = Arc::new(Likes::default());
+        tokio::spawn(pulse(hub.clone(), likes.clone(), engine.clone(), shutdown.clone()));
+
+        let timeout = Duration::from_millis(config.limits.timeouts.command_ms);
+        let service = Service::new(engine.clone(), clock, verifier, timeout);
+        let service = Arc::new(service);
+        if demo {
+            demo::furnish(&service).await?;
+        }
+        let rates = Arc::new(Limits::new(edge_options::rates(config)));
+        tokio::spawn(rates.clone().keep_swept());
+        let around = Arc::new(Surroundings {
+            options: options::socket(config),
+            service: service.clone(),
+            hub,
+            rates: rates.clone(),
+            likes,
+            presence,
+            drain: shutdown.clone(),
+        });
+
+        let listening = edge_options::listener(config, cores, http::render)?;
+        let seats = Seats::new(edge_options::seats(config));
+        let listener = Listener::bind(listening, seats)
+            .with_context(|| format!("cannot listen on {}", config.server.listen))?;
+        let origins = Arc::new(origins(config, demo, listener.local_addr()?)?);
+        let sockets = TaskTracker::new();
+        let door = Door { around, origins: origins.clone(), tasks: sockets.clone() };
+        let state = http::ApiState {
+            service: service.clone(),
+            options: options::http(config),
+            shutdown: shutdown.clone(),
+        };
+        let guarding = edge_options::guard(config, http::render)?;
+        let api = http::router(Arc::new(state));
+        let api = guard::from_origins(api, Origins::clone(&origins), http::render);
+        let api = api.merge(http::documents());
+        let mut router = api.merge(upgrade::router(door)).merge(page::router());
+        if let Some(minter) = minter {
+            router = router.merge(demo::router(minter, service.clock().clone()));
+        }
+        let public = (listener, guard::guarded(router, guarding, rates));
+        let admin = admin_part(config, &store, metrics, &shutdown)?;
+        let failure = store.redb.as_ref().map(|redb| redb.failure());
+        Ok(Self { shutdown, public, admin, engine, sockets, failure })
+    }
+
+    pub(super) fn addresses(&self) -> anyhow::Result<(SocketAddr, SocketAddr)> {
+        Ok((self.public.0.local_addr()?, self.admin.0.local_addr()?))
+    }
+
+    /// Resolves when the journal can no longer keep its promise.
+    pub(super) fn journal_failure(&self) -> impl Future<Output = String> + use<> {
+        let failure = self.failure.clone();
+        async move {
+            let Some(mut failure) = failure else { return std::future::pending().await };
+            let problem = match failure.wait_for(Option::is_some).await {
+                Ok(problem) => problem.clone(),
+                Err(_) => None,
+            };
+            problem.unwrap_or_else(|| "its writer is gone".to_owned())
+        }
+    }
+
+    /// Starts both listeners. The admin port outlives the public one, so that a drain can be seen.
+    pub(super) fn start(self) -> Running {
+        let admin_stop = CancellationToken::new();
+        let Self { shutdown, public, admin, engine, sockets, .. } = self;
+        let public = tokio::spawn(public.0.serve(public.1, shutdown.clone()));
+        let admin = tokio::spawn(admin.0.serve(admin.1, admin_stop.clone()));
+        Running { shutdown, admin_stop, public, admin, engine, sockets }
+    }
+}
+
+/// A server at work.
+pub(super) struct Running {
+    shutdown: CancellationToken,
+    admin_stop: CancellationToken,
+    public: JoinHandle<Drained>,
+    admin: JoinHandle<Drained>,
+    engine: Engine,
+    sockets: TaskTracker,
+}
+
+impl Running {
+    /// Not ready, no more connections, clients told to move, what was decided made durable.
+    pub(super) async fn drain(self, within: Duration) {
+        self.shutdown.cancel();
+        let cut = ended(self.public, within).await.map_or(0, |drained| drained.cut);
+        self.sockets.close();
+        if tokio::time::timeout(within, self.sockets.wait()).await.is_err() {
+            tracing::warn!(left = self.sockets.len(), "sockets did not close in time");
+        }
+        self.engine.stop().await;
+        self.admin_stop.cancel();
+        ended(self.admin, within).await;
+        tracing::info!(cut, "stopped");
+    }
+}
+
+/// A listener's end, within its drain time and a little.
+async fn ended<T>(listener: JoinHandle<T>, within: Duration) -> Option<T> {
+    match tokio::time::timeout(within + Duration::from_secs(1), listener).await {
+        Ok(Ok(ended)) => Some(ended),
+        Ok(Err(error)) => {
+            tracing::error!(%error, "a listener's task failed");
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+impl Store {
+    fn open(config: &Config) -> anyhow::Result<Self> {
+        match config.journal.kind {
+            JournalKind::Memory => {
+                tracing::warn!("the journal is in memory: nothing survives this process");
+                Ok(Self { journal: Arc::new(Memory::new()), redb: None })
+            }
+            JournalKind::Redb => {
+                let redb = Arc::new(open_redb(&config.journal.path)?);
+                Ok(Self { journal: redb.clone(), redb: Some(redb) })
+            }
+        }
+    }
+}
+
+fn open_redb(path: &Path) -> anyhow::Result<Redb> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the journal's folder {}", folder.display()))?;
+    }
+    Ok(Redb::open(journal::redb::Options::new(path))?)
+}
+
+fn auth_options(config: &Config, demo: bool) -> anyhow::Result<auth::Options> {
+    let options =
+        if demo { edge_options::auth_for_demo(config) } else { edge_options::auth(config) };
+    Ok(options?)
+}
+
+/// The demo signs for whoever asks.
+fn minter(auth: &auth::Options) -> anyhow::Result<Option<Minter>> {
+    let Some(secret) = &auth.secret else { return Ok(None) };
+    Ok(Some(Minter::new(&auth.issuer, &auth.audience, secret)?))
+}
+
+/// Where tokens come by public keys there is no secret to share: presence then ends with the
+/// process, and a buyer waits his few seconds again.
+fn presence_key(auth: &auth::Options) -> anyhow::Result<PresenceKey> {
+    match &auth.secret {
+        Some(secret) => Ok(PresenceKey::derive(secret)),
+        None => Ok(PresenceKey::derive(&auth::random_secret()?)),
+    }
+}
+
+/// The demo's page is served by the demo itself.
+fn origins(config: &Config, demo: bool, public: SocketAddr) -> anyhow::Result<Origins> {
+    let mut allowed = edge_options::allowed_origins(config)?;
+    if demo {
+        for host in ["127.0.0.1", "localhost"] {
+            allowed.push(format!("http://{host}:{}", public.port()).parse::<Origin>()?);
+        }
+    }
+    Ok(Origins::new(allowed))
+}
+
+fn admin_part(
+    config: &Config,
+    store: &Store,
+    metrics: Metrics,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<(Listener, Router)> {
+    let (address, public) = (config.server.admin_listen, config.server.admin_public);
+    admin::check_address(address, public)?;
+    let (listening, places) = edge_options::admin_listener(config, http::render);
+    let listener = Listener::bind(listening, Seats::new(places))
+        .with_context(|| format!("cannot listen on {address}"))?;
+    let readiness = admin::Readiness::default();
+    let draining = shutdown.clone();
+    readiness.check("draining", move || match draining.is_cancelled() {
+        true => Err("this node is going away".to_owned()),
+        false => Ok(()),
+    });
+    if let Some(failure) = store.redb.as_ref().map(|redb| redb.failure()) {
+        readiness.check("journal", move || failure.borrow().clone().map_or(Ok(()), Err));
+    }
+    let tools = journal_tool::router(store.journal.clone(), store.redb.clone());
+    let render = move || metrics.render();
+    Ok((listener, admin::router(readiness, render, tools, public)))
+}
+
+/// Reports each room's viewers and likes to its shop, once a second.
+async fn pulse(hub: Arc<Hub>, likes: Arc<Likes>, engine: Engine, stop: CancellationToken) {
+    let mut second = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            _ = second.tick() => likes.report(&hub, &engine),
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+/// Reads keys again when they change or on SIGHUP; forgets revocations that have run out.
+async fn keep_tokens(verifier: Arc<Verifier>, clock: Clock) {
+    tokio::spawn(verifier.clone().keep_keys_fresh());
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+    let mut sweep = tokio::time::interval(Duration::from_secs(60));
+    loop {
+        tokio::select! {
+            _ = hangup.recv() => verifier.reload(),
+            _ = sweep.tick() => verifier.revocations().sweep(clock.now()),
+        }
+    }
+}
