@@ -1,0 +1,203 @@
+//! Requests that are wrong in themselves: each with its exact code, and nothing changes.
+
+use axum::body::Body;
+use serde_json::{Value, json};
+
+use crate::bench::{Asking, BODY_BYTES_MAX, ask, bench, empty};
+
+const ADJUST: &str = "/v1/shops/acme/skus/mug-red/stock/adjust";
+const STOCK: &str = "/v1/shops/acme/skus/mug-red/stock";
+
+fn with_text(body: &str) -> Asking {
+    ask("PUT", STOCK).text("application/json", body)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_is_wrong_is_refused_with_the_exact_complaint() {
+    let bench = bench().await;
+    let version = bench.version().await;
+    let deep = "[".repeat(17) + &"]".repeat(17);
+    let large = format!("\"{}\"", "x".repeat(BODY_BYTES_MAX));
+    for (body, status, code, field) in [
+        ("", 400, "invalid_json", ""),
+        (r#"{"stock":{"units":1}"#, 400, "invalid_json", ""),
+        (r#"{"stock":{"units":1}} x"#, 400, "invalid_json", ""),
+        ("\u{feff}{}", 400, "invalid_json", ""),
+        (deep.as_str(), 400, "too_deep", ""),
+        (large.as_str(), 413, "too_large", ""),
+        ("{}", 400, "invalid_request", "stock"),
+        ("null", 400, "invalid_request", ""),
+        (r#"{"stock":"some"}"#, 400, "invalid_request", "stock"),
+        (r#"{"stock":{"units":-1}}"#, 400, "invalid_request", "stock.units"),
+        (r#"{"stock":{"units":1.5}}"#, 400, "invalid_request", "stock.units"),
+        (r#"{"stock":{"units":"1"}}"#, 400, "invalid_request", "stock.units"),
+        (r#"{"stock":{"units":18446744073709551615}}"#, 400, "invalid_request", "stock"),
+        (r#"{"stock":{"units":18446744073709551616}}"#, 400, "invalid_request", "stock.units"),
+        (r#"{"stock":{"units":1},"stock":{"units":2}}"#, 400, "invalid_request", "stock"),
+    ] {
+        let refusal = bench.send(with_text(body)).await.refused(status, code);
+        assert_eq!(refusal["field"].as_str().unwrap_or_default(), field, "{refusal}");
+        assert!(!refusal["message"].as_str().unwrap().is_empty());
+    }
+    let not_utf8 = ask("PUT", STOCK).header("content-type", "application/json");
+    let not_utf8 = not_utf8.bytes(b"{\"stock\":\"\xff\"}");
+    bench.send(not_utf8).await.refused(400, "invalid_json");
+    for delta in ["9223372036854775808", "-9223372036854775809", "0.5"] {
+        let body = format!("{{\"delta\":{delta}}}");
+        let answer = bench.send(ask("POST", ADJUST).text("application/json", &body)).await;
+        assert_eq!(answer.refused(400, "invalid_request")["field"], "delta");
+    }
+    let least = json!({ "delta": i64::MIN });
+    bench.send(ask("POST", ADJUST).json(least)).await.refused(409, "stock_short");
+    let most = json!({ "delta": i64::MAX });
+    bench.send(ask("POST", ADJUST).json(most)).await.refused(400, "invalid_request");
+    assert_eq!(bench.version().await, version);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_json_is_read() {
+    let bench = bench().await;
+    let version = bench.version().await;
+    let body = r#"{"stock":{"units":1}}"#;
+    for media_type in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""] {
+        let answer = bench.send(ask("PUT", STOCK).text(media_type, body)).await;
+        answer.refused(415, "unsupported_media_type");
+    }
+    assert_eq!(bench.version().await, version);
+    let spelled = ask("PUT", STOCK).text("Application/JSON; charset=utf-8", body);
+    bench.send(spelled).await.ok();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_ends_early_is_refused() {
+    let bench = bench().await;
+    let broken = futures_util::stream::iter([
+        Ok(b"{\"stock\":".to_vec()),
+        Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof)),
+    ]);
+    let asking = ask("PUT", STOCK).header("content-type", "application/json");
+    bench.send(asking.stream(Body::from_stream(broken))).await.refused(400, "invalid_json");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_outside_its_alphabet_or_length_is_refused_wherever_it_stands() {
+    let bench = bench().await;
+    let version = bench.version().await;
+    let longest = "x".repeat(64);
+    let too_long = "x".repeat(65);
+    let stock = json!({ "stock": { "units": 1 } });
+    for (asking, field) in [
+        (ask("GET", "/v1/shops/a%20b"), "shop"),
+        (ask("GET", "/v1/shops/a%2Fb"), "shop"),
+        (ask("GET", "/v1/shops/caf%C3%A9"), "shop"),
+        (ask("GET", &format!("/v1/shops/{too_long}")), "shop"),
+        (ask("GET", "/v1/shops/acme/rooms/r.1"), "room"),
+        (ask("PUT", "/v1/shops/acme/skus/a%7Db/stock").json(stock.clone()), "sku"),
+        (ask("GET", &format!("/v1/shops/acme/orders/{too_long}")), "order"),
+        (ask("GET", "/v1/shops/acme/orders?buyer=a%20b"), "buyer"),
+        (ask("DELETE", "/v1/shops/acme/rooms/r1/mutes/%00"), "user"),
+        (ask("POST", "/v1/shops/acme/rooms/r1/start").key("a b"), "Idempotency-Key"),
+        (ask("POST", "/v1/shops/acme/rooms/r1/start").key(""), "Idempotency-Key"),
+        (ask("POST", "/v1/shops/acme/rooms/r1/start").key(&too_long), "Idempotency-Key"),
+        (ask("POST", "/v1/shops/acme/rooms/r1/start").key("a").key("a"), "Idempotency-Key"),
+    ] {
+        let refusal = bench.send(asking).await.refused(400, "invalid_request");
+        assert_eq!(refusal["field"], field, "{refusal}");
+    }
+    bench.send(ask("GET", "/v1/shops/%FF")).await.refused(400, "invalid_request");
+    assert_eq!(bench.version().await, version);
+    bench.send(ask("PUT", STOCK).json(stock).key(&longest)).await.ok();
+    let unknown = bench.send(ask("GET", &format!("/v1/shops/acme/orders/{longest}"))).await;
+    unknown.refused(404, "order_unknown");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_query_that_is_wrong_names_its_field() {
+    let bench = bench().await;
+    for (query, field) in [
+        ("orders?limit=-1", "limit"),
+        ("orders?limit=4294967296", "limit"),
+        ("orders?limit=x", "limit"),
+        ("rooms?state=open", "state"),
+        ("sales?room=a%20b", "room"),
+        ("events?after=-1", "after"),
+        ("events?after=9007199254740992", "after"),
+        ("events?wait_ms=1.5", "wait_ms"),
+        ("events?after=1000", "after"),
+    ] {
+        let answer = bench.send(ask("GET", &format!("/v1/shops/acme/{query}"))).await;
+        assert_eq!(answer.refused(400, "invalid_request")["field"], field, "{query}");
+    }
+    let cursor = format!("/v1/shops/acme/orders?cursor={}", "x".repeat(129));
+    bench.send(ask("GET", &cursor)).await.refused(400, "invalid_request");
+    bench.send(ask("GET", "/v1/shops/acme/orders?limit=0&more=1")).await.ok();
+}
+
+#[tokio::test(start_paused = true)]
+async fn figures_outside_their_range_are_refused() {
+    let bench = empty();
+    let shop = |currency: &str, settings: Value| {
+        let (id, name) = ("acme", "Acme");
+        json!({ "shop": id, "name": name, "currency": currency, "settings": settings })
+    };
+    let nine_reminders = json!({ "order_reminders_ms": vec![1; 9] });
+    for (body, field) in [
+        (shop("usd", json!({})), "currency"),
+        (shop("US", json!({})), "currency"),
+        (shop("DOLLAR", json!({})), "currency"),
+        (shop("USD", json!({ "reservation_hold_ms": 9_999 })), "reservation_hold_ms"),
+        (
+            shop("USD", json!({ "payment_grace_ms": 9_007_199_254_740_992_u64 })),
+            "settings.payment_grace_ms",
+        ),
+        (shop("USD", nine_reminders), "settings.order_reminders_ms"),
+    ] {
+        let answer = bench.send(ask("POST", "/v1/shops").json(body)).await;
+        assert_eq!(answer.refused(400, "invalid_request")["field"], field);
+    }
+    assert_eq!(bench.version().await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn unknown_paths_and_methods_are_refused_in_the_same_shape() {
+    let bench = bench().await;
+    for path in ["/v1", "/v1/", "/v1/shop", "/v1/shops/", "/v1/shops/acme/nothing", "/v1/a/b/c/d"] {
+        bench.send(ask("GET", path)).await.refused(404, "not_found");
+    }
+    let wrong = bench.send(ask("DELETE", "/v1/shops/acme")).await;
+    let allowed: Vec<_> = wrong.headers["allow"].to_str().unwrap().split(',').collect();
+    assert!(allowed.contains(&"GET") && allowed.contains(&"PATCH"), "{allowed:?}");
+    wrong.refused(405, "method_not_allowed");
+    bench.send(ask("POST", "/v1/shops/acme/events")).await.refused(405, "method_not_allowed");
+    bench.send(ask("GET", "/v1/shops")).await.refused(405, "method_not_allowed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn both_documents_are_served_to_anybody() {
+    let bench = empty();
+    let openapi = bench.send(ask("GET", "/v1/openapi.json").nobody()).await.ok();
+    assert_eq!(openapi["info"]["version"], "v1");
+    let asyncapi = bench.send(ask("GET", "/v1/asyncapi.json").nobody()).await.ok();
+    assert_eq!(asyncapi["asyncapi"], "3.0.0");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_cannot_be_read_is_unavailable_and_not_empty() {
+    let bench = bench().await;
+    bench.memory.faults().refuse_reads(true);
+    for path in ["orders", "orders/o1", "events"] {
+        let answer = bench.send(ask("GET", &format!("/v1/shops/acme/{path}"))).await;
+        answer.refused(503, "unavailable");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_goes_away_says_so_and_changes_nothing() {
+    let bench = bench().await;
+    let version = bench.version().await;
+    bench.engine.stop().await;
+    let body = with_text(r#"{"stock":{"units":1}}"#);
+    let refusal = bench.send(body).await.refused(503, "draining");
+    assert_eq!(refusal["retryable"], Value::from(true));
+    assert_eq!(bench.version().await, version);
+}

@@ -1,0 +1,103 @@
+//! Who may ask what.
+
+use std::time::Duration;
+
+use hawker_domain::Role;
+use hawker_protocol::Code;
+use serde_json::json;
+
+use crate::bench::{Asking, ask, bench, mug, token};
+
+fn in_acme(method: &str, path: &str) -> Asking {
+    ask(method, &format!("/v1/shops/acme{path}"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_gets_in_without_a_token_that_counts() {
+    let bench = bench().await;
+    let missing = bench.send(in_acme("GET", "").nobody()).await;
+    assert_eq!(missing.headers["www-authenticate"], "Bearer");
+    missing.refused(401, "unauthorized");
+    bench.send(in_acme("GET", "").token("a.b.c".to_owned())).await.refused(401, "unauthorized");
+    let forged = token("erp", &[Role::Service], &["acme"]) + "x";
+    bench.send(in_acme("GET", "").token(forged)).await.refused(401, "unauthorized");
+    tokio::time::advance(Duration::from_secs(25 * 3_600)).await;
+    bench.send(in_acme("GET", "")).await.refused(401, "token_expired");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_serves_the_shops_it_names_and_no_other() {
+    let bench = bench().await;
+    let version = bench.version().await;
+    let elsewhere = || token("erp", &[Role::Service, Role::Manager], &["bolt"]);
+    for asking in [
+        in_acme("GET", ""),
+        in_acme("PUT", "/products/mug").json(mug()),
+        in_acme("POST", "/rooms/r1/start"),
+        in_acme("GET", "/orders"),
+        in_acme("GET", "/orders/o1"),
+        in_acme("GET", "/events"),
+        in_acme("GET", "/buyers/ann"),
+        in_acme("DELETE", "/buyers/ann"),
+        in_acme("GET", "/staff"),
+    ] {
+        bench.send(asking.token(elsewhere())).await.refused(403, "forbidden");
+    }
+    let shop = json!({ "shop": "acme2", "name": "Acme", "currency": "USD" });
+    bench.send(ask("POST", "/v1/shops").json(shop)).await.refused(403, "forbidden");
+    assert_eq!(bench.version().await, version);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_role_does_its_own() {
+    let bench = bench().await;
+    let version = bench.version().await;
+    let shop = json!({ "shop": "acme", "name": "Acme", "currency": "USD" });
+    let pay = json!({ "payment": "p1", "amount_minor": 1, "currency": "USD",
+        "outcome": "succeeded" });
+    let cancel = json!({ "reason": "fraud" });
+    for (asking, role, needed) in [
+        (ask("POST", "/v1/shops").json(shop), Role::Manager, "service"),
+        (in_acme("POST", "/orders/o1/payments").json(pay), Role::Manager, "service"),
+        (in_acme("POST", "/orders/o1/cancel").json(cancel), Role::Streamer, "manager"),
+        (in_acme("PATCH", "").json(json!({ "name": "X" })), Role::Streamer, "manager"),
+        (in_acme("PUT", "/products/mug").json(mug()), Role::Streamer, "manager"),
+        (in_acme("GET", "/staff"), Role::Streamer, "manager"),
+        (in_acme("GET", "/orders"), Role::Agent, "manager"),
+        (in_acme("GET", "/events"), Role::Supervisor, "manager"),
+        (in_acme("GET", "/buyers/ann"), Role::Agent, "manager"),
+        (in_acme("DELETE", "/buyers/ann"), Role::Streamer, "manager"),
+        (in_acme("POST", "/rooms/r1/start"), Role::Agent, "streamer"),
+        (in_acme("GET", "/sales"), Role::Agent, "streamer"),
+        (in_acme("GET", "/rooms/r1/dashboard"), Role::Buyer, "streamer"),
+        (in_acme("GET", ""), Role::Buyer, "service"),
+        (in_acme("PUT", "/rooms/r1/mutes/bob"), Role::Buyer, "streamer"),
+    ] {
+        let refusal = bench.send(asking.by("sam", role)).await.refused(403, "forbidden");
+        assert_eq!(refusal["needed"], needed, "{role:?}");
+    }
+    assert_eq!(bench.version().await, version);
+}
+
+#[tokio::test(start_paused = true)]
+async fn somebody_the_shop_sent_away_reads_nothing_whatever_his_token_says() {
+    let bench = bench().await;
+    let put = in_acme("PUT", "/staff/sam").json(json!({ "roles": ["manager", "streamer"] }));
+    bench.send(put).await.ok();
+    let dashboard = json!({ "type": "room.dashboard", "shop": "acme", "room": "r1" });
+    let unchanged = json!({ "type": "shop.settings", "shop": "acme", "command_id": "c1",
+        "settings": { "min_presence_ms": 0 } });
+    let asked = [(dashboard, Role::Streamer), (unchanged, Role::Manager)];
+    for (fields, role) in &asked {
+        bench.over_the_socket("sam", *role, fields).await.unwrap();
+    }
+    bench.send(in_acme("DELETE", "/staff/sam")).await.ok();
+    for (fields, role) in &asked {
+        let refusal = bench.over_the_socket("sam", *role, fields).await.unwrap_err();
+        assert_eq!(refusal.code, Code::Forbidden, "{fields}");
+    }
+    bench
+        .send(in_acme("GET", "/rooms/r1/dashboard").by("sam", Role::Streamer))
+        .await
+        .refused(403, "forbidden");
+}
