@@ -1,2 +1,79 @@
-//! hawker-load
-fn main() {}
+//! `hawker-load`: drives a server from outside and checks what it says. Owns the command line;
+//! knows the protocol and nothing else of Hawker.
+
+mod api;
+mod audience;
+mod audit;
+mod chance;
+mod chaos;
+mod claims;
+mod clock;
+mod flash_sale;
+mod frame;
+mod http;
+mod limits;
+mod line;
+mod machine;
+mod people;
+mod report;
+mod run;
+mod server;
+mod socket;
+mod talk;
+mod tally;
+mod token;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(version, about = "Drives a Hawker server from outside and checks what it says")]
+struct Arguments {
+    #[command(flatten)]
+    common: run::Common,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// People in a live room, and a streamer who sells to them: what the demo shows.
+    Audience(audience::Options),
+    /// One room, one flash sale, more buyers than units; then the audit.
+    FlashSale(flash_sale::Options),
+    /// How many claims a second are accepted, each durable before its reply; then the audit.
+    Claims(claims::Options),
+    /// Breaks a server of its own on purpose and audits what is left.
+    Chaos(chaos::Options),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match start(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            report::say(&format!("hawker-load: {error:#}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether every invariant held.
+fn start(arguments: &Arguments) -> Result<bool> {
+    let half = (machine::cores() / 2).max(1);
+    let threads = arguments.common.threads.unwrap_or(half);
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(threads).enable_all().build()?;
+    let common = &arguments.common;
+    runtime.block_on(async {
+        match &arguments.what {
+            What::Audience(options) => audience::run(common, options).await,
+            What::FlashSale(options) => flash_sale::run(common, options).await,
+            What::Claims(options) => claims::run(common, options).await,
+            What::Chaos(options) => chaos::run(common, options).await,
+        }
+    })
+}

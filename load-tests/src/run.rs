@@ -1,0 +1,220 @@
+//! What every subcommand needs: the flags they share, the server they drive, and how they reach
+//! it. Owns starting and stopping a server of our own.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::api::Api;
+use crate::http::{Client, Url};
+use crate::limits::{self, Changed};
+use crate::machine::{self, SOCKETS_PER_SOURCE};
+use crate::report::say;
+use crate::server::{self, Server, Site};
+use crate::socket::{Address, Socket};
+use crate::token::{Person, Tokens};
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Common {
+    /// A running server, such as ws://127.0.0.1:8080/v1/ws. Without it one is started for the
+    /// run, with config/load.toml, and stopped after it.
+    #[arg(long, global = true)]
+    pub(crate) server: Option<String>,
+    /// Its HTTP interface; without it the same host and port as --server.
+    #[arg(long, global = true)]
+    pub(crate) api: Option<String>,
+    /// The secret that its tokens are signed with (HS256).
+    #[arg(long, global = true)]
+    secret: Option<String>,
+    /// A file that holds the secret.
+    #[arg(long, global = true)]
+    secret_file: Option<PathBuf>,
+    /// Where a demo server hands out tokens; without it and without a secret /demo/token there.
+    #[arg(long, global = true)]
+    dev_token_url: Option<String>,
+    #[arg(long, global = true, default_value = "hawker")]
+    issuer: String,
+    #[arg(long, global = true, default_value = "hawker")]
+    audience: String,
+    /// The server's program; without it `hawker` beside this one.
+    #[arg(long, global = true)]
+    pub(crate) hawker: Option<PathBuf>,
+    /// The folder of a server of our own; without it a temporary one that is removed.
+    #[arg(long, global = true)]
+    pub(crate) folder: Option<PathBuf>,
+    /// One JSON object on standard output, and nothing else there.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// The same seed plays the same people.
+    #[arg(long, global = true, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Threads of the generator; without it half of the cores, as the server needs the others.
+    #[arg(long, global = true)]
+    pub(crate) threads: Option<usize>,
+}
+
+/// A server to drive.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) target: Arc<Target>,
+    pub(crate) limits: Vec<Changed>,
+    pub(crate) own: Option<(Site, Server)>,
+    pub(crate) json: bool,
+}
+
+/// How to reach a server as anybody.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) address: Address,
+    pub(crate) http: (std::net::SocketAddr, String),
+    pub(crate) tokens: Tokens,
+    /// How many sockets come from one loopback address.
+    pub(crate) sockets_of_source: usize,
+    /// Begins every id this run makes, so that runs on one server do not meet.
+    pub(crate) name: String,
+}
+
+impl Run {
+    /// Reaches the server that was named, or starts one.
+    pub(crate) async fn begin(
+        common: &Common,
+        sockets: usize,
+        sockets_of_source: usize,
+    ) -> Result<Self> {
+        machine::allow_sockets(sockets)?;
+        let (name, json) = (server::random_hex()?[..10].to_owned(), common.json);
+        if let Some(server) = &common.server {
+            let target = Target { sockets_of_source, ..Target::named(common, server, name)? };
+            return Ok(Self { target: Arc::new(target), limits: Vec::new(), own: None, json });
+        }
+        let site = Site::prepare(common.hawker.as_deref(), common.folder.as_deref())?;
+        say(&format!("starting a server of our own in {}", site.folder().display()));
+        let server = site.start().await?;
+        let target = Arc::new(Target::of_site(&site, name));
+        let limits = limits::changed(limits::LOAD_CONFIG);
+        Ok(Self { target, limits, own: Some((site, server)), json })
+    }
+
+    /// Processor seconds of our own server, and of this process.
+    pub(crate) fn cpu_s(&self) -> Cpu {
+        let server = self.own.as_ref().and_then(|(_, server)| machine::cpu_s(server.process));
+        Cpu { server, generator: machine::cpu_s(std::process::id()).unwrap_or(0.0) }
+    }
+
+    pub(crate) fn server_resident_bytes(&self) -> Option<u64> {
+        self.own.as_ref().and_then(|(_, server)| machine::resident_bytes(server.process))
+    }
+
+    /// Ends our own server with SIGTERM; its folder stays when the run failed.
+    pub(crate) async fn end(self, passed: bool) -> Result<()> {
+        let Some((site, server)) = self.own else { return Ok(()) };
+        let ended = server.stop().await.with_context(|| site.last_words());
+        if passed && ended.is_ok() {
+            site.remove();
+        } else {
+            say(&format!("the server's folder is kept: {}", site.folder().display()));
+        }
+        ended
+    }
+}
+
+/// Processor seconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cpu {
+    pub(crate) server: Option<f64>,
+    pub(crate) generator: f64,
+}
+
+impl Cpu {
+    pub(crate) fn since(self, before: Self) -> Self {
+        let server = self.server.zip(before.server).map(|(now, before)| now - before);
+        Self { server, generator: self.generator - before.generator }
+    }
+}
+
+impl Target {
+    fn named(common: &Common, server: &str, name: String) -> Result<Self> {
+        let ws = Url::parse(server, "ws")?;
+        let api = match &common.api {
+            Some(api) => Url::parse(api, "http")?,
+            None => ws.clone(),
+        };
+        let secret = match (&common.secret, &common.secret_file) {
+            (Some(secret), _) => Some(secret.clone()),
+            (None, Some(file)) => Some(
+                std::fs::read_to_string(file)
+                    .with_context(|| file.display().to_string())?
+                    .trim()
+                    .to_owned(),
+            ),
+            (None, None) => None,
+        };
+        let tokens = match (secret, &common.dev_token_url) {
+            (Some(secret), _) => {
+                Tokens::signed(secret.as_bytes(), &common.issuer, &common.audience)
+            }
+            (None, Some(url)) => Tokens::demo(&Url::parse(url, "http")?),
+            // A demo server gives tokens to whoever asks; any other says that it knows no such
+            // path, and then a secret is needed.
+            (None, None) => Tokens::demo(&Url { path: "/demo/token".to_owned(), ..api.clone() }),
+        };
+        let address = Address { peer: ws.address, host: ws.host, path: ws.path };
+        let sockets_of_source = SOCKETS_PER_SOURCE;
+        Ok(Self { address, http: (api.address, api.host), tokens, sockets_of_source, name })
+    }
+
+    pub(crate) fn of_site(site: &Site, name: String) -> Self {
+        let host = site.listen.to_string();
+        Self {
+            address: Address { peer: site.listen, host: host.clone(), path: "/v1/ws".into() },
+            http: (site.listen, host),
+            tokens: Tokens::signed(site.secret.as_bytes(), "hawker", "hawker"),
+            sockets_of_source: SOCKETS_PER_SOURCE,
+            name,
+        }
+    }
+
+    pub(crate) async fn api(&self, shop: &str) -> Result<Api> {
+        let (address, host) = &self.http;
+        Api::new(Client::new(*address, host), &self.tokens, shop, &self.name).await
+    }
+
+    /// The socket of one of many people, said hello.
+    pub(crate) async fn connect(&self, number: usize, person: Person<'_>) -> Result<Socket> {
+        let token = self.tokens.of(person).await?;
+        let (socket, _) = Socket::open(&self.address, self.source(number), &token).await?;
+        Ok(socket)
+    }
+
+    /// The kernel gives out about 28,000 ports for each pair of addresses; on loopback there are
+    /// more addresses to come from.
+    fn source(&self, number: usize) -> Option<IpAddr> {
+        let last = u8::try_from(number / self.sockets_of_source + 1).ok()?;
+        let loopback = self.address.peer.ip() == IpAddr::V4(Ipv4Addr::LOCALHOST);
+        (loopback && last > 1).then(|| Ipv4Addr::new(127, 0, 0, last).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sockets_beyond_the_ports_of_one_address_come_from_the_next() {
+        let host = "127.0.0.1:80".to_owned();
+        let peer = "127.0.0.1:80".parse().unwrap();
+        let target = Target {
+            address: Address { peer, host: host.clone(), path: "/".into() },
+            http: (peer, host),
+            tokens: Tokens::signed(b"", "", ""),
+            sockets_of_source: SOCKETS_PER_SOURCE,
+            name: String::new(),
+        };
+        assert_eq!(target.source(24_999), None);
+        assert_eq!(target.source(25_000), Some("127.0.0.2".parse().unwrap()));
+        assert_eq!(target.source(60_000), Some("127.0.0.3".parse().unwrap()));
+    }
+}
