@@ -90,7 +90,6 @@ struct ShopFeed {
 struct Shown {
     scope: Scope,
     sale: Sale,
-    hides_price: bool,
 }
 
 impl Delivery {
@@ -211,7 +210,7 @@ impl Delivery {
             self.publish(&feed, |state| state.on_room(room, products));
             let shows = |it: &&Shown| it.is_in(&room.room) && !it.is_over();
             for shown in shop.sales.values().filter(shows) {
-                self.publish(&feed, |state| state.on_sale(&shown.sale, shown.hides_price));
+                self.publish(&feed, |state| state.on_sale(&shown.sale));
             }
             return;
         };
@@ -232,11 +231,11 @@ impl Delivery {
     }
 
     fn on_sale(&self, shop: &mut ShopFeed, view: &view::SaleView) {
-        let (sale, hides_price) = (wire::sale_push(view), view.price_hidden);
+        let sale = wire::sale_push(view);
         for feed in shop.rooms_of(&view.scope) {
-            self.publish(feed, |room| room.on_sale(&sale, hides_price));
+            self.publish(feed, |room| room.on_sale(&sale));
         }
-        let shown = Shown { scope: view.scope.clone(), sale, hides_price };
+        let shown = Shown { scope: view.scope.clone(), sale };
         if shown.is_over() && !shop.over.contains(&view.sale) {
             shop.over.push_back(view.sale.clone());
         }

@@ -144,7 +144,10 @@ pub struct SaleView {
     pub state: SaleState,
     pub announce_at: Option<Millis>,
     pub starts_at: Option<Millis>,
+    /// Of a sale that is over, when that was.
     pub ends_at: Option<Millis>,
+    /// It is live or has been.
+    pub has_started: bool,
     pub hold_ms: SpanMs,
     pub min_presence_ms: SpanMs,
     pub price_hidden: bool,

@@ -157,8 +157,7 @@ impl State {
         vec![self.number(&push::RoomProduct { product }.into(), Class::Critical)]
     }
 
-    /// `hides_price`: nobody may see the price before the sale has started.
-    pub(super) fn on_sale(&mut self, sale: &Sale, hides_price: bool) -> Vec<Numbered> {
+    pub(super) fn on_sale(&mut self, sale: &Sale) -> Vec<Numbered> {
         match sale.state {
             // Not for buyers yet.
             SaleState::Draft | SaleState::Scheduled => return Vec::new(),
@@ -169,13 +168,7 @@ impl State {
             | SaleState::Ended
             | SaleState::Cancelled => {}
         }
-        let mut sale = sale.clone();
-        // One that was called off must not tell in the end what it kept until its start.
-        let was_open = self.sales.get(&sale.sale).is_some_and(|known| !known.price_hidden);
-        if hides_price && is_over(&sale) && !was_open {
-            sale.price_hidden = true;
-            sale.items.iter_mut().for_each(|item| item.price_minor = None);
-        }
+        let sale = sale.clone();
         // The sale says it all, newer than what waited.
         self.stock_dirty.retain(|(waiting, _)| *waiting != sale.sale);
         self.sales.insert(sale.sale.clone(), sale.clone());

@@ -247,3 +247,28 @@ async fn regression_a_hidden_price_stays_hidden_when_the_sale_is_called_off() {
     let house = house.restart().await;
     assert!(!house.leaks(SECRET));
 }
+
+#[tokio::test(start_paused = true)]
+async fn regression_an_open_price_stays_open_after_a_restart() {
+    // Who owned the shop next did not know that the sale had been live, and hid what all had seen.
+    let house = House::open().await;
+    house.driver.run_sale(secret_sale()).await;
+    house.driver.manage(SaleCommand::End { sale: sale_id() }).await;
+    let house = house.restart().await;
+    let shown = &house.snapshot("r1")["sales"][0];
+    assert_eq!((&shown["state"], &shown["price_hidden"]), (&"ended".into(), &false.into()));
+    assert_eq!(shown["items"][0]["price_minor"], 1_234);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hidden_price_stays_hidden_when_its_room_ends_before_the_start() {
+    let house = House::open().await;
+    house.driver.go_live("r2").await;
+    let spec = hawker_domain::command::SaleSpec { scope: in_room("r2"), ..secret_sale() };
+    house.driver.manage(SaleCommand::Create { sale: sale_id(), spec }).await;
+    house.driver.manage(SaleCommand::Announce { sale: sale_id() }).await;
+    house.driver.manage(RoomCommand::End { room: room_id("r2") }).await;
+    settle().await;
+    assert_eq!(house.told("r2", "room.sale")[1].1["sale"]["state"], "ended");
+    assert!(!house.leaks(SECRET));
+}

@@ -174,18 +174,11 @@ pub fn sale(view: &view::SaleView) -> object::Sale {
     }
 }
 
-/// What a room sees of a sale: no price while it is hidden.
+/// What a room sees of a sale: no price while it is hidden, and that is until its start.
 pub fn sale_push(view: &view::SaleView) -> object::Sale {
     let mut sale = sale(view);
-    let hidden = match view.state {
-        view::SaleState::Draft | view::SaleState::Scheduled | view::SaleState::Announced => {
-            view.price_hidden
-        }
-        view::SaleState::Live
-        | view::SaleState::SoldOut
-        | view::SaleState::Ended
-        | view::SaleState::Cancelled => false,
-    };
+    // One that was called off must not tell in the end what it kept until its start.
+    let hidden = view.price_hidden && !view.has_started;
     sale.price_hidden = hidden;
     if hidden {
         sale.items.iter_mut().for_each(|item| item.price_minor = None);

@@ -49,8 +49,8 @@ impl Shop {
                 self.on_sale_announced(sale, *starts_at, *ends_at);
             }
             Event::SaleStarted { sale, .. } => self.on_sale_started(sale),
-            Event::SaleEnded { sale, .. } => self.on_sale_ended(sale),
-            Event::SaleCancelled { sale, .. } => self.on_sale_cancelled(sale),
+            Event::SaleEnded { sale, .. } => self.on_sale_ended(sale, at),
+            Event::SaleCancelled { sale, .. } => self.on_sale_cancelled(sale, at),
             Event::SaleRestocked { sale, sku, units } => self.on_sale_restocked(sale, sku, *units),
             Event::SaleStockReturned { sale, sku, units } => {
                 self.on_sale_stock_returned(sale, sku, *units);

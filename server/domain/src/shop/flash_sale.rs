@@ -34,6 +34,10 @@ pub(super) struct Sale {
     pub(super) title: String,
     pub(super) scope: Scope,
     pub(super) phase: Phase,
+    /// It has been live; an open price stays open.
+    pub(super) started: bool,
+    /// When it ended or was called off.
+    pub(super) over_at: Option<Millis>,
     pub(super) terms: Terms,
     pub(super) reminder_text: String,
     /// Who asked to be told before the start.
@@ -237,7 +241,8 @@ impl Shop {
             state: sale.state(),
             announce_at: sale.phase.announce_at(),
             starts_at: times.map(|(starts_at, _)| starts_at),
-            ends_at: times.map(|(_, ends_at)| ends_at),
+            ends_at: times.map(|(_, ends_at)| ends_at).or(sale.over_at),
+            has_started: sale.started,
             hold_ms: sale.terms.hold_ms,
             min_presence_ms: sale.terms.min_presence_ms,
             price_hidden: sale.terms.price_hidden,
@@ -283,6 +288,7 @@ impl Shop {
         for (id, sale) in &self.sales {
             let head = (id, &sale.title, &sale.scope, sale.phase, &sale.terms);
             put(hasher, &head);
+            put(hasher, &(sale.started, sale.over_at));
             put(hasher, &(&sale.reminder_text, &sale.reminders, sale.reminded, sale.version));
             put(hasher, &sale.expiries.sorted());
             for item in &sale.items {

@@ -12,7 +12,7 @@ use crate::lookup::Lookup;
 use crate::view::ReservationState;
 
 /// Rises with every change of what is written here, fields of the parts included.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Why bytes are not a shop.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

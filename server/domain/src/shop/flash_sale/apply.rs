@@ -26,6 +26,8 @@ impl Sale {
             title: created.title.clone(),
             scope: created.scope.clone(),
             phase: first_phase(created),
+            started: false,
+            over_at: None,
             terms: Terms {
                 countdown_ms: created.countdown_ms,
                 run_ms: created.run_ms,
@@ -165,20 +167,21 @@ impl Shop {
         self.change_sale(id, |sale| {
             let (starts_at, ends_at) = must(sale.phase.times(), "start of a sale");
             sale.phase = Phase::Live { starts_at, ends_at };
+            sale.started = true;
         });
     }
 
-    pub(in crate::shop) fn on_sale_ended(&mut self, id: &SaleId) {
-        self.close_sale(id, Phase::Ended);
+    pub(in crate::shop) fn on_sale_ended(&mut self, id: &SaleId, at: Millis) {
+        self.close_sale(id, Phase::Ended, at);
     }
 
-    pub(in crate::shop) fn on_sale_cancelled(&mut self, id: &SaleId) {
-        self.close_sale(id, Phase::Cancelled);
+    pub(in crate::shop) fn on_sale_cancelled(&mut self, id: &SaleId, at: Millis) {
+        self.close_sale(id, Phase::Cancelled, at);
     }
 
-    fn close_sale(&mut self, id: &SaleId, phase: Phase) {
+    fn close_sale(&mut self, id: &SaleId, phase: Phase, at: Millis) {
         let had_stock = must(self.sales.get(id), "sale").phase.has_stock();
-        self.change_sale(id, |sale| sale.phase = phase);
+        self.change_sale(id, |sale| (sale.phase, sale.over_at) = (phase, Some(at)));
         let sale = must(self.sales.get_mut(id), "sale");
         for buyer in std::mem::take(&mut sale.reminders) {
             self.buyers.entry(buyer).reminders.remove(id);
