@@ -206,7 +206,7 @@ impl Delivery {
     fn on_room(&self, shop: &mut ShopFeed, room: &view::RoomView) {
         let products = shop.products_of(&room.bag);
         let Some(feed) = shop.rooms.get(&room.room).cloned() else {
-            let feed = self.open(shop, room);
+            let feed = self.open(shop, room, self.new_feed(shop, room));
             self.publish(&feed, |state| state.on_room(room, products));
             let shows = |it: &&Shown| it.is_in(&room.room) && !it.is_over();
             for shown in shop.sales.values().filter(shows) {
@@ -220,10 +220,25 @@ impl Delivery {
         }
     }
 
-    fn open(&self, shop: &mut ShopFeed, room: &view::RoomView) -> Arc<RoomFeed> {
+    /// A room that was open before this process or this lease. One line tells everybody who
+    /// watches that the numbers are new; the rest is in the snapshot he gets for it.
+    fn reopen(&self, shop: &mut ShopFeed, room: &view::RoomView) {
+        let feed = self.new_feed(shop, room);
+        let shown = shop.sales.values().filter(|it| it.is_in(&room.room));
+        feed.recall(shown.map(|it| &it.sale));
+        let feed = self.open(shop, room, feed);
+        let products = shop.products_of(&room.bag);
+        self.publish(&feed, |state| state.on_room(room, products));
+    }
+
+    fn new_feed(&self, shop: &ShopFeed, room: &view::RoomView) -> RoomFeed {
         let products = shop.products_of(&room.bag);
         let currency = shop.currency.to_string();
-        let feed = RoomFeed::new(&shop.id, shop.epoch, room, currency, products, &self.options);
+        RoomFeed::new(&shop.id, shop.epoch, room, currency, products, &self.options)
+    }
+
+    /// From here on the room is answered for.
+    fn open(&self, shop: &mut ShopFeed, room: &view::RoomView, feed: RoomFeed) -> Arc<RoomFeed> {
         let feed = Arc::new(feed);
         self.rooms.insert(feed.topic.clone(), feed.clone());
         shop.rooms.insert(room.room.clone(), feed.clone());
@@ -294,6 +309,10 @@ impl Delivery {
     }
 }
 
+fn is_over(state: view::SaleState) -> bool {
+    matches!(state, view::SaleState::Ended | view::SaleState::Cancelled)
+}
+
 fn personal(user: &UserId, push: &Push) -> Publication {
     Publication {
         topic: Topic::user(user),
@@ -311,6 +330,21 @@ impl ShopFeed {
     fn new(id: ShopId, currency: Currency, epoch: u64) -> Self {
         let (rooms, products, sales) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         Self { id, currency, epoch, rooms, products, sales, over: VecDeque::new() }
+    }
+
+    /// The sales that are not over, and the newest that ended: a shop's whole past is nobody's news.
+    fn recall_sales(&mut self, shop: &Shop, ended_max: usize) {
+        let views: Vec<_> = shop.sales().filter_map(|sale| shop.sale_view(sale)).collect();
+        let of_the_past = |view: &&view::SaleView| view.state == view::SaleState::Ended;
+        let mut ended: Vec<_> = views.iter().filter(of_the_past).collect();
+        ended.sort_by_key(|view| view.ends_at);
+        let ended = ended.split_off(ended.len().saturating_sub(ended_max));
+        self.over = ended.iter().map(|view| view.sale.clone()).collect();
+        let ahead = views.iter().filter(|view| !is_over(view.state));
+        for view in ahead.chain(ended) {
+            let shown = Shown { scope: view.scope.clone(), sale: wire::sale_push(view) };
+            self.sales.insert(view.sale.clone(), shown);
+        }
     }
 
     /// The rooms a sale is shown in.
@@ -347,11 +381,9 @@ impl CommitSink for Delivery {
         let products = shop.products().into_iter().map(|it| (it.product.clone(), it));
         feed.products = products.collect();
         let open = |room: &view::RoomView| room.state != view::RoomState::Ended;
+        feed.recall_sales(shop, self.options.ended_sales_max);
         for room in shop.rooms().iter().filter(|room| open(room)) {
-            self.on_room(&mut feed, room);
-        }
-        for sale in shop.sales().filter_map(|sale| shop.sale_view(sale)) {
-            self.on_sale(&mut feed, &sale);
+            self.reopen(&mut feed, room);
         }
         self.shops.insert(shop.id().clone(), Arc::new(Mutex::new(feed)));
     }

@@ -87,6 +87,12 @@ impl RoomFeed {
         Self { topic, turn: Mutex::default(), state: Mutex::new(state) }
     }
 
+    /// What the room showed before it was ours: nothing is told of it.
+    pub(super) fn recall<'a>(&self, sales: impl Iterator<Item = &'a Sale>) {
+        let shown = sales.filter(|sale| is_for_buyers(sale)).cloned();
+        lock(&self.state).sales.extend(shown.map(|sale| (sale.sale.clone(), sale)));
+    }
+
     /// The right to publish to this room.
     pub(super) fn turn(&self) -> MutexGuard<'_, ()> {
         lock(&self.turn)
@@ -158,15 +164,9 @@ impl State {
     }
 
     pub(super) fn on_sale(&mut self, sale: &Sale) -> Vec<Numbered> {
-        match sale.state {
-            // Not for buyers yet.
-            SaleState::Draft | SaleState::Scheduled => return Vec::new(),
-            SaleState::Cancelled if !self.sales.contains_key(&sale.sale) => return Vec::new(),
-            SaleState::Announced
-            | SaleState::Live
-            | SaleState::SoldOut
-            | SaleState::Ended
-            | SaleState::Cancelled => {}
+        let called_off = sale.state == SaleState::Cancelled;
+        if !is_for_buyers(sale) || (called_off && !self.sales.contains_key(&sale.sale)) {
+            return Vec::new();
         }
         let sale = sale.clone();
         // The sale says it all, newer than what waited.
@@ -316,6 +316,10 @@ impl State {
         self.encoded = Some(encoded.clone());
         encoded
     }
+}
+
+fn is_for_buyers(sale: &Sale) -> bool {
+    !matches!(sale.state, SaleState::Draft | SaleState::Scheduled)
 }
 
 fn is_over(sale: &Sale) -> bool {

@@ -272,3 +272,32 @@ async fn a_hidden_price_stays_hidden_when_its_room_ends_before_the_start() {
     assert_eq!(house.told("r2", "room.sale")[1].1["sale"]["state"], "ended");
     assert!(!house.leaks(SECRET));
 }
+
+#[tokio::test(start_paused = true)]
+async fn regression_a_restored_shop_tells_one_line_a_room_and_shows_its_newest_sales() {
+    // Every sale that ever ended was told again, each line critical, to everybody in its rooms.
+    let house = House::with(Options { ended_sales_max: 2, ..Options::default() }).await;
+    let sale = |name: &str| hawker_domain::id::SaleId::parse(name).unwrap();
+    // Ids in no order of time.
+    for name in ["s5", "s4", "s9", "s1", "s3"] {
+        let spec = flash(in_room("r1"), 1);
+        house.driver.manage(SaleCommand::Create { sale: sale(name), spec }).await;
+        house.driver.manage(SaleCommand::Start { sale: sale(name) }).await;
+        if name != "s3" {
+            house.driver.manage(SaleCommand::End { sale: sale(name) }).await;
+        }
+        pass(Duration::from_secs(1)).await;
+    }
+    let shown = |house: &House| {
+        let snapshot = house.snapshot("r1");
+        let sales = snapshot["sales"].as_array().unwrap();
+        sales.iter().map(|sale| sale["sale"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(&house), ["s1", "s3", "s9"]);
+    house.hush();
+    let house = house.restart().await;
+    let told: Vec<_> = house.heard().iter().map(|(_, it)| parse(&it.line)).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0]["type"], "room.state");
+    assert_eq!(shown(&house), ["s1", "s3", "s9"]);
+}
