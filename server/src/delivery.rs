@@ -19,7 +19,7 @@ use hawker_domain::id::{ProductId, RoomId, SaleId, ShopId, UserId};
 use hawker_domain::money::Currency;
 use hawker_domain::shop::Shop;
 use hawker_domain::view::{self, Change, Ephemeral};
-use hawker_protocol::object::{Product, Sale, SaleState};
+use hawker_protocol::object::{Comment, Product, Sale, SaleState};
 use hawker_protocol::{Push, codec, push};
 use tokio::time::Instant;
 
@@ -222,10 +222,10 @@ impl Delivery {
 
     /// A room that was open before this process or this lease. One line tells everybody who
     /// watches that the numbers are new; the rest is in the snapshot he gets for it.
-    fn reopen(&self, shop: &mut ShopFeed, room: &view::RoomView) {
+    fn reopen(&self, shop: &mut ShopFeed, room: &view::RoomView, comments: VecDeque<Comment>) {
         let feed = self.new_feed(shop, room);
         let shown = shop.sales.values().filter(|it| it.is_in(&room.room));
-        feed.recall(shown.map(|it| &it.sale));
+        feed.recall(shown.map(|it| &it.sale), comments);
         let feed = self.open(shop, room, feed);
         let products = shop.products_of(&room.bag);
         self.publish(&feed, |state| state.on_room(room, products));
@@ -383,7 +383,8 @@ impl CommitSink for Delivery {
         let open = |room: &view::RoomView| room.state != view::RoomState::Ended;
         feed.recall_sales(shop, self.options.ended_sales_max);
         for room in shop.rooms().iter().filter(|room| open(room)) {
-            self.reopen(&mut feed, room);
+            let kept = shop.kept_comments(&room.room).map(wire::comment).collect();
+            self.reopen(&mut feed, room, kept);
         }
         self.shops.insert(shop.id().clone(), Arc::new(Mutex::new(feed)));
     }

@@ -55,6 +55,9 @@ pub struct Options {
     pub quarantine: Duration,
     /// Batches between two snapshots of a shop that stays in memory.
     pub snapshot_batches: u64,
+    /// Kept comments of each room on air that are read back when a shop is loaded: as many as
+    /// late joiners are shown.
+    pub recalled_comments_max: usize,
 }
 
 impl Default for Options {
@@ -69,6 +72,7 @@ impl Default for Options {
             panic_window: Duration::from_secs(5),
             quarantine: Duration::from_secs(60),
             snapshot_batches: 10_000,
+            recalled_comments_max: 50,
         }
     }
 }

@@ -88,9 +88,16 @@ impl RoomFeed {
     }
 
     /// What the room showed before it was ours: nothing is told of it.
-    pub(super) fn recall<'a>(&self, sales: impl Iterator<Item = &'a Sale>) {
+    pub(super) fn recall<'a>(
+        &self,
+        sales: impl Iterator<Item = &'a Sale>,
+        mut comments: VecDeque<Comment>,
+    ) {
         let shown = sales.filter(|sale| is_for_buyers(sale)).cloned();
-        lock(&self.state).sales.extend(shown.map(|sale| (sale.sale.clone(), sale)));
+        let mut state = lock(&self.state);
+        state.sales.extend(shown.map(|sale| (sale.sale.clone(), sale)));
+        comments.drain(..comments.len().saturating_sub(state.comments_max));
+        state.comments = comments;
     }
 
     /// The right to publish to this room.

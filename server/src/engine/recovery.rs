@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use hawker_domain::id::ShopId;
+use hawker_domain::shop::Shop;
 use hawker_domain::time::SpanMs;
 
 use super::Options;
@@ -13,6 +14,9 @@ use crate::journal::{Error, Journal, Lease, Position, Record, Version};
 
 /// Records read at a time: some 10 MB at full batches.
 const RECORDS_MAX: usize = 64;
+
+/// Comments read back for one shop, whatever it has on air: some 50 ms of reading.
+const RECALLED_MAX: usize = 2_000;
 
 /// A shop as the journal has it, and the right to write it.
 pub(super) struct Recovered {
@@ -34,8 +38,28 @@ pub(super) async fn recover(
     options: &Options,
 ) -> Result<Recovered, Error> {
     let lease = journal.acquire(id).await?;
-    let loaded = load(journal, id, options).await?;
+    let mut loaded = load(journal, id, options).await?;
+    recall_comments(journal, id, &mut loaded.memory.shop, options).await;
     Ok(Recovered { lease, loaded })
+}
+
+/// Gives kept comments their texts back. Without them late joiners see less, and that is all.
+async fn recall_comments(
+    journal: &Arc<dyn Journal>,
+    id: &ShopId,
+    shop: &mut Shop,
+    options: &Options,
+) {
+    let keys = shop.kept_comment_keys(options.recalled_comments_max);
+    for key in keys.iter().take(RECALLED_MAX) {
+        match journal.document(id, key).await {
+            Ok(document) => document.iter().for_each(|document| shop.recall_comment(document)),
+            Err(error) => {
+                tracing::warn!(shop = %id, %error, "kept comments cannot be read back");
+                return;
+            }
+        }
+    }
 }
 
 /// The snapshot and the records after it, or all records where it is of no use.

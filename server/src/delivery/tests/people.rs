@@ -103,6 +103,36 @@ async fn a_deleted_comment_is_in_no_snapshot_and_no_resume() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn regression_kept_comments_are_shown_again_after_a_restart() {
+    // Their documents were there, and who joined after a restart saw an empty list.
+    let house = House::with(Options { snapshot_comments_max: 3, ..Options::default() }).await;
+    let (room, spec) = (room_id("r2"), room_spec(true));
+    house.driver.manage(RoomCommand::Create { room: room.clone(), spec }).await;
+    house.driver.manage(RoomCommand::Start { room }).await;
+    for (name, id) in [("ann", "c1"), ("bob", "c2"), ("eve", "c3"), ("ann", "c4"), ("bob", "c5")] {
+        house.driver.buy(name, comment("r2", id, &format!("text {id}"))).await.unwrap();
+    }
+    let delete = |id| {
+        let comment = hawker_domain::id::CommentId::parse(id).unwrap();
+        RoomCommand::DeleteComment { room: room_id("r2"), comment }
+    };
+    house.driver.manage(delete("c4")).await;
+    let erased = hawker_domain::command::ShopCommand::EraseBuyer { buyer: user_id("eve") };
+    house.driver.manage(erased).await;
+    let texts = |house: &House| {
+        let shown = house.snapshot("r2")["comments"].clone();
+        let texts = shown.as_array().unwrap().iter().map(|it| it["text"].clone());
+        texts.map(|text| text.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let house = house.restart().await;
+    assert_eq!(texts(&house), ["text c1", "text c2", "text c5"]);
+    house.driver.manage(delete("c1")).await;
+    house.driver.buy("ann", comment("r2", "c6", "text c6")).await.unwrap();
+    assert_eq!(texts(&house), ["text c2", "text c5", "text c6"]);
+    assert_eq!(texts(&house.restart().await), ["text c2", "text c5", "text c6"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_new_owner_gives_every_viewer_a_snapshot_under_his_epoch() {
     let house = House::open().await;
     house.driver.run_sale(flash(in_room("r1"), 5)).await;

@@ -67,6 +67,13 @@ impl Remembered {
         }
     }
 
+    /// The newest that were not deleted and whose they are, the newest first.
+    fn newest(&self) -> impl Iterator<Item = (&CommentId, &UserId)> {
+        let ids = self.order.iter().rev();
+        let known = ids.filter_map(|id| Some((id, self.comments.get(id)?)));
+        known.filter(|(_, spoken)| !spoken.deleted).map(|(id, spoken)| (id, &spoken.author))
+    }
+
     fn get(&self, comment: &CommentId) -> Option<&Spoken> {
         self.comments.get(comment)
     }
@@ -160,6 +167,37 @@ impl Room {
     /// The text of a kept comment, while it is one of the newest.
     pub(in crate::shop) fn kept_comment(&self, comment: &CommentId) -> Option<&Comment> {
         self.passing.texts.iter().rev().find(|kept| kept.comment == *comment)
+    }
+}
+
+/// Kept comments across a restart: events do not hold their texts.
+impl Shop {
+    /// The documents of the newest kept comments of the rooms on air, at most `comments_max` of
+    /// each, a room's oldest first.
+    pub fn kept_comment_keys(&self, comments_max: usize) -> Vec<String> {
+        let mut keys = Vec::new();
+        for (id, room) in self.rooms.iter().filter(|(_, room)| room.is_on_air()) {
+            let newest = room.kept.newest().take(comments_max.min(RECENT_MAX));
+            let mut theirs: Vec<_> =
+                newest.map(|(it, author)| document::comment_key(author, id, it)).collect();
+            theirs.reverse();
+            keys.append(&mut theirs);
+        }
+        keys
+    }
+
+    /// Takes back the text of a kept comment from its document, in the order of
+    /// `kept_comment_keys`. A document that was emptied is none.
+    pub fn recall_comment(&mut self, document: &[u8]) {
+        let Ok(comment) = serde_json::from_slice::<Comment>(document) else { return };
+        if let Some(room) = self.rooms.get_mut(&comment.room) {
+            room.passing.texts.push_back(comment);
+        }
+    }
+
+    /// The newest kept comments of a room with their texts, the oldest first.
+    pub fn kept_comments(&self, room: &RoomId) -> impl Iterator<Item = &Comment> {
+        self.rooms.get(room).into_iter().flat_map(|room| &room.passing.texts)
     }
 }
 
