@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::auth::{Identity, Verifier};
 use super::refusals;
 use crate::clock::Clock;
-use crate::engine::{Answer as Reached, CommandIdentity, Engine, Outcome, Submission};
+use crate::engine::{self, Answer as Reached, CommandIdentity, Engine, Outcome, Submission};
 use crate::wire;
 
 /// How many orders a page has, unless asked, and at most.
@@ -31,7 +31,7 @@ pub struct Service {
     engine: Engine,
     clock: Clock,
     verifier: Arc<Verifier>,
-    /// How long a command may wait before it is decided.
+    /// How long a command may wait before it is decided, and a question for its answer.
     command_timeout: Duration,
 }
 
@@ -54,6 +54,10 @@ impl Service {
 
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    pub fn command_timeout(&self) -> Duration {
+        self.command_timeout
     }
 
     pub fn clock(&self) -> &Clock {
@@ -291,12 +295,14 @@ impl Service {
         asked.await?.map_err(|rejection: Rejection| wire::rejection_refusal(&rejection))
     }
 
+    /// Asks a shop. A question changes nothing, so who has waited long enough may simply go.
     pub async fn ask<T: Send + 'static>(
         &self,
         shop: &ShopId,
         question: impl FnOnce(&Shop, Millis) -> T + Send + 'static,
     ) -> Result<T, Refusal> {
-        self.engine.query(shop, question).await.map_err(refusals::of_engine)
+        let answer = tokio::time::timeout(self.command_timeout, self.engine.query(shop, question));
+        answer.await.unwrap_or(Err(engine::Error::Timeout)).map_err(refusals::of_engine)
     }
 }
 

@@ -13,7 +13,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hawker_protocol::CloseCode;
+use hawker_protocol::{CloseCode, codec};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -111,9 +111,14 @@ async fn greet(
         }
         () = around.drain.cancelled() => return Err(close(reader, CloseCode::Restart).await),
     };
-    match greeting.on_message(reader, &message).await {
-        Ok(conversation) => Ok(conversation),
-        Err(code) => Err(close(reader, code).await),
+    let greeted = tokio::select! {
+        greeted = greeting.on_message(reader, &message) => Some(greeted),
+        () = around.drain.cancelled() => None,
+    };
+    match greeted {
+        Some(Ok(conversation)) => Ok(conversation),
+        Some(Err(code)) => Err(close(reader, code).await),
+        None => Err(close(reader, CloseCode::Restart).await),
     }
 }
 
@@ -127,19 +132,31 @@ async fn talk(
         let next = tokio::select! {
             message = next_text(reader) => message,
             () = expiry => return close(reader, CloseCode::TokenExpired).await,
-            () = around.drain.cancelled() => {
-                conversation.on_drain();
-                return close(reader, CloseCode::Restart).await;
-            }
+            () = around.drain.cancelled() => return send_away(reader, conversation).await,
         };
         let message = match next {
             Ok(message) => message,
             Err(end) => return end,
         };
-        if let Err(code) = conversation.on_message(&message).await {
-            return close(reader, code).await;
+        for parsed in codec::parse_frame(&message) {
+            // A request may wait for its shop: nobody outstays his token or a drain in it.
+            let expiry = tokio::time::sleep(conversation.until_cut_off());
+            let outcome = tokio::select! {
+                biased;
+                outcome = conversation.on_parsed(parsed) => outcome,
+                () = expiry => Err(CloseCode::TokenExpired),
+                () = around.drain.cancelled() => return send_away(reader, conversation).await,
+            };
+            if let Err(code) = outcome {
+                return close(reader, code).await;
+            }
         }
     }
+}
+
+async fn send_away(reader: &mut Reader, conversation: &Conversation) -> ReadEnd {
+    conversation.on_drain();
+    close(reader, CloseCode::Restart).await
 }
 
 /// The next thing said; pings and pongs are the reader's own business.

@@ -11,6 +11,7 @@ use hawker_protocol::number::EpochMs;
 use hawker_protocol::{CloseCode, Code, Id, Push, Refusal, Request, RequestId};
 use hawker_protocol::{push, reply, request};
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 
 use super::Surroundings;
 use super::seats::Seats;
@@ -72,13 +73,6 @@ impl Conversation {
         let grace = SpanMs(u64::try_from(grace).unwrap_or(u64::MAX));
         let end = self.identity.expires_at + grace;
         Duration::from_millis(end.since(self.now()).0)
-    }
-
-    pub(super) async fn on_message(&mut self, message: &str) -> Result<(), CloseCode> {
-        for parsed in codec::parse_frame(message) {
-            self.on_parsed(parsed).await?;
-        }
-        Ok(())
     }
 
     pub(super) async fn on_parsed(&mut self, parsed: Parsed) -> Result<(), CloseCode> {
@@ -253,17 +247,20 @@ impl Conversation {
 
     /// Takes up the topics of a lost connection: all that was missed, or a snapshot.
     pub(super) async fn resume(&mut self, hello: &request::Hello) -> Vec<Resumption> {
+        // One deadline for all of them: whoever comes back waits no longer than for one request.
+        let deadline = Instant::now() + self.around.service.command_timeout();
         let mut resumed = Vec::with_capacity(hello.resume.len());
         for at in hello.resume.iter() {
-            resumed.push(self.resume_one(at).await);
+            resumed.push(self.resume_one(at, deadline).await);
         }
         resumed
     }
 
-    async fn resume_one(&mut self, at: &request::ResumeAt) -> Resumption {
+    async fn resume_one(&mut self, at: &request::ResumeAt, deadline: Instant) -> Resumption {
         let hawker_protocol::Topic::Room { shop, room } = &at.topic;
         let topic = topic(shop, room);
-        let entry = match self.enter(&topic, shop, room).await {
+        let entry = tokio::time::timeout_at(deadline, self.enter(&topic, shop, room)).await;
+        let entry = match entry.unwrap_or(Err(Refusal::new(Code::Timeout))) {
             Ok(entry) => entry,
             Err(refusal) => return Resumption::refused(at, refusal),
         };

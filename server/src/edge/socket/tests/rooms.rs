@@ -178,3 +178,59 @@ async fn a_resume_brings_what_was_missed_or_a_snapshot_and_then_goes_on() {
         assert_eq!(heard[0]["comment"]["text"], "live");
     }
 }
+
+/// A shop whose journal hangs; a join waits in it.
+async fn stuck(house: &House, guest: &mut Guest) {
+    house.faults.hold_appends();
+    drop(house.driver.begin("bob", Role::Buyer, comment("r1", "c1", "hello")));
+    let follow = hawker_domain::command::ShopCommand::Follow;
+    drop(house.driver.begin("bob", Role::Buyer, follow));
+    settle().await;
+    let join = guest.line("room.join", json!({ "shop": "acme", "room": "r1" }));
+    guest.client.text(&join);
+    assert_eq!(guest.hears().await, [Value::Null; 0], "it waits");
+}
+
+#[tokio::test(start_paused = true)]
+async fn regression_a_join_does_not_wait_for_ever_for_a_journal_that_hangs() {
+    // The question had no deadline: the connection heard nothing until the journal came back.
+    let house = House::open().await;
+    let mut ann = house.guest("ann").await;
+    let joined = ann.ask_room("room.join", json!({})).await;
+    stuck(&house, &mut ann).await;
+    pass(Duration::from_secs(5)).await;
+    let heard = ann.hears().await;
+    assert_eq!(code(&heard[0]), "timeout", "{heard:?}");
+
+    let mut back = house.connect();
+    let mut topics = resume_at(&joined, "");
+    let topic = topics[0].clone();
+    topics.as_array_mut().unwrap().push(topic);
+    let hello = json!({ "token": house.token("ann", HOUR), "resume": topics });
+    let hello = back.line("hello", hello);
+    back.client.text(&hello);
+    pass(Duration::from_secs(5)).await;
+    let welcome = back.hears().await;
+    let resumed = &welcome[0]["ok"]["resumed"];
+    assert_eq!(resumed[0]["error"]["code"], "timeout", "{welcome:?}");
+    assert_eq!(resumed[1]["error"]["code"], "timeout", "one deadline for all of them");
+    house.faults.release_appends();
+    assert_eq!(code(&back.ask_room("room.join", json!({})).await), "accepted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn regression_a_drain_reaches_whoever_waits_for_a_shop() {
+    let house = House::open().await;
+    let mut ann = house.guest("ann").await;
+    let joined = ann.ask_room("room.join", json!({})).await;
+    stuck(&house, &mut ann).await;
+    let mut back = house.connect();
+    let resume = json!({ "token": house.token("ann", HOUR), "resume": resume_at(&joined, "") });
+    let hello = back.line("hello", resume);
+    back.client.text(&hello);
+    settle().await;
+    house.around.drain.cancel();
+    let heard = ann.hears().await;
+    assert_eq!((&heard[0]["type"], &heard[1]["close"]), (&"drain".into(), &1012.into()));
+    back.is_closed_with(1012).await;
+}
