@@ -4,7 +4,7 @@ use super::Shop;
 use crate::command::{Actor, Command, OrderCommand, RoomCommand, SaleCommand, ShopCommand};
 use crate::event::{Event, OrderPlaced, Reserved};
 use crate::time::Millis;
-use crate::view::{Change, Comment, OrderState, OrderView, ReservationState, ReservationView};
+use crate::view::{Change, OrderState, OrderView, ReservationState, ReservationView};
 
 impl Shop {
     /// The thing that `command` was about, after `events` came of it at `at`. What a command made
@@ -58,17 +58,9 @@ impl Shop {
             | RoomCommand::SetSlowMode { room, .. }
             | RoomCommand::SetKeywords { room, .. } => self.room_view(room).map(Change::Room),
             RoomCommand::Comment { room, comment, name, text } => {
-                let kept = self.rooms.get(room)?.kept_comment(comment).cloned();
-                let repeated = || Comment {
-                    room: room.clone(),
-                    comment: comment.clone(),
-                    user: actor.user.clone(),
-                    name: name.clone(),
-                    text: text.clone(),
-                    at,
-                    role: actor.role,
-                };
-                Some(Change::Comment(kept.unwrap_or_else(repeated)))
+                let found = self.rooms.get(room)?;
+                let draft = (comment, name.as_str(), text.as_str());
+                Some(Change::Comment(found.told_comment(actor, room, draft, at)))
             }
             RoomCommand::Mute { .. }
             | RoomCommand::Unmute { .. }

@@ -47,12 +47,13 @@ pub(super) struct Remembered {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Spoken {
     author: UserId,
+    at: Millis,
     deleted: bool,
 }
 
 impl Remembered {
-    fn add(&mut self, comment: &CommentId, author: &UserId, comments_max: usize) {
-        let spoken = Spoken { author: author.clone(), deleted: false };
+    fn add(&mut self, comment: &CommentId, author: &UserId, at: Millis, comments_max: usize) {
+        let spoken = Spoken { author: author.clone(), at, deleted: false };
         if self.comments.insert(comment.clone(), spoken).is_none() {
             self.order.push_back(comment.clone());
         }
@@ -168,6 +169,27 @@ impl Room {
     pub(in crate::shop) fn kept_comment(&self, comment: &CommentId) -> Option<&Comment> {
         self.passing.texts.iter().rev().find(|kept| kept.comment == *comment)
     }
+
+    /// The comment as it was told, also to whoever asks again: with its text where that is kept,
+    /// else as it is sent again, at the time it was first said.
+    pub(in crate::shop) fn told_comment(
+        &self,
+        actor: &Actor,
+        room: &RoomId,
+        (comment, name, text): (&CommentId, &str, &str),
+        at: Millis,
+    ) -> Comment {
+        let again = || Comment {
+            room: room.clone(),
+            comment: comment.clone(),
+            user: actor.user.clone(),
+            name: shown_name(name),
+            text: text::cleaned(text),
+            at: self.spoken(comment).map_or(at, |spoken| spoken.at),
+            role: self.heard_as(actor),
+        };
+        self.kept_comment(comment).cloned().unwrap_or_else(again)
+    }
 }
 
 /// Kept comments across a restart: events do not hold their texts.
@@ -262,7 +284,7 @@ impl Shop {
         let Command::Room(RoomCommand::Comment { room, comment, .. }) = command else { return };
         let Some(room) = self.rooms.get_mut(room) else { return };
         if matches!(accepted.ephemeral, Some(Ephemeral::Comment(_))) {
-            room.passing.recent.add(comment, &actor.user, RECENT_MAX);
+            room.passing.recent.add(comment, &actor.user, now, RECENT_MAX);
             room.passing.comments += 1;
             room.note_spoke(&actor.user, now);
         }
@@ -285,7 +307,7 @@ impl Shop {
         at: Millis,
     ) {
         let room = self.room_mut(room);
-        room.kept.add(comment, buyer, KEPT_MAX);
+        room.kept.add(comment, buyer, at, KEPT_MAX);
         room.note_spoke(buyer, at);
     }
 
@@ -320,12 +342,16 @@ impl Room {
             room: room.clone(),
             comment: draft.comment.clone(),
             user: actor.user.clone(),
-            name: text::cleaned(draft.name).chars().take(NAME_CHARS_MAX).collect(),
+            name: shown_name(draft.name),
             text: text::line("text", &text, TEXT_CHARS_MAX)?,
             at: now,
             role,
         })
     }
+}
+
+fn shown_name(name: &str) -> String {
+    text::cleaned(name).chars().take(NAME_CHARS_MAX).collect()
 }
 
 fn kept(comment: &Comment) -> Accepted {

@@ -137,6 +137,25 @@ fn a_repeated_comment_is_accepted_and_heard_once() {
 }
 
 #[test]
+fn regression_a_repeated_comment_is_told_as_it_was_the_first_time() {
+    // The answer to a repetition had the time of the repetition, and the text as it was sent.
+    let mut played = Played::new(false, 0);
+    let actor = user("eve", Role::Streamer);
+    let command = RoomCommand::Comment {
+        room: id("r1"),
+        comment: id("c1"),
+        name: "Eve\u{202e}".to_owned(),
+        text: " hello ".to_owned(),
+    };
+    let command = Command::from(command);
+    let first = played.shop.execute(&actor, &command, Millis(5)).unwrap();
+    let Some(Ephemeral::Comment(first)) = first.ephemeral else { panic!("{first:?}") };
+    let again = played.shop.execute(&actor, &command, Millis(900)).unwrap();
+    let told = played.shop.result_of(&actor, &command, &again.events, Millis(900));
+    assert_eq!(told, Some(Change::Comment(first)));
+}
+
+#[test]
 fn a_passing_comment_can_be_deleted_while_it_is_among_the_last_500() {
     let mut played = Played::new(false, 0);
     for count in 0..=comment::RECENT_MAX {
