@@ -14,18 +14,22 @@ use crate::hub::{Target, Topic};
 
 /// Places in rooms; a connection has few.
 #[derive(Debug, Default)]
-pub(super) struct Seats(HashMap<Topic, Seat>);
+pub(super) struct Seats {
+    rooms: HashMap<Topic, Seat>,
+    /// The connection's: whoever leaves and comes back has not gained any.
+    likes: LikeAllowance,
+}
 
 /// One place. Dropping it leaves the room.
 #[derive(Debug)]
 pub(super) struct Seat {
     _membership: Membership,
     joined_at: Millis,
-    likes: LikeAllowance,
 }
 
-/// Likes that still count: 10 a second, and no more than one second's worth saved up.
-#[derive(Debug, Clone, Copy)]
+/// Likes that still count: 10 a second, and no more than one second's worth saved up. It is full
+/// by default, since the time before counts as saved.
+#[derive(Debug, Clone, Copy, Default)]
 struct LikeAllowance {
     at: Millis,
     thousandths: u64,
@@ -33,27 +37,25 @@ struct LikeAllowance {
 
 impl Seats {
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.rooms.len()
     }
 
     pub(super) fn sit(&mut self, topic: Topic, membership: Membership, joined_at: Millis) {
-        let thousandths = u64::from(LIKES_PER_S_MAX) * 1_000;
-        let likes = LikeAllowance { at: joined_at, thousandths };
-        self.0.insert(topic, Seat { _membership: membership, joined_at, likes });
+        self.rooms.insert(topic, Seat { _membership: membership, joined_at });
     }
 
     /// Whether there was a place to leave.
     pub(super) fn leave(&mut self, topic: &Topic) -> bool {
-        self.0.remove(topic).is_some()
+        self.rooms.remove(topic).is_some()
     }
 
     pub(super) fn joined_at(&self, topic: &Topic) -> Option<Millis> {
-        self.0.get(topic).map(|seat| seat.joined_at)
+        self.rooms.get(topic).map(|seat| seat.joined_at)
     }
 
     /// How many of `count` likes are counted; `None` outside the room.
     pub(super) fn allow_likes(&mut self, topic: &Topic, count: u64, now: Millis) -> Option<u64> {
-        Some(self.0.get_mut(topic)?.likes.take(count, now))
+        self.rooms.contains_key(topic).then(|| self.likes.take(count, now))
     }
 }
 
@@ -102,10 +104,11 @@ mod tests {
 
     #[test]
     fn at_most_ten_likes_a_second_count() {
-        let mut likes = LikeAllowance { at: Millis(0), thousandths: 10_000 };
-        assert_eq!(likes.take(25, Millis(0)), 10);
-        assert_eq!(likes.take(5, Millis(0)), 0);
-        assert_eq!(likes.take(5, Millis(200)), 2);
-        assert_eq!(likes.take(100, Millis(60_000)), 10);
+        let mut likes = LikeAllowance::default();
+        let start = 1_700_000_000_000;
+        assert_eq!(likes.take(25, Millis(start)), 10);
+        assert_eq!(likes.take(5, Millis(start)), 0);
+        assert_eq!(likes.take(5, Millis(start + 200)), 2);
+        assert_eq!(likes.take(100, Millis(start + 60_000)), 10);
     }
 }

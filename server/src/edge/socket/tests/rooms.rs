@@ -97,6 +97,24 @@ async fn a_room_that_is_not_there_or_not_for_him_is_not_joined() {
     assert_eq!(code(&bob.ask_room("room.join", json!({})).await), "room_ended");
 }
 
+#[tokio::test(start_paused = true)]
+async fn regression_joining_again_gives_no_more_likes() {
+    // Each join came with a full allowance: leave, join and like as often as joins are allowed.
+    let house = House::open().await;
+    let mut ann = house.guest("ann").await;
+    for _ in 0..3 {
+        ann.ask_room("room.join", json!({})).await;
+        ann.ask_room("room.like", json!({ "count": 30 })).await;
+        ann.ask_room("room.leave", json!({})).await;
+    }
+    ann.ask_room("room.join", json!({})).await;
+    house.around.likes.report(&house.around.hub, &house.driver.engine);
+    settle().await;
+    let shop = shop_id();
+    let room = house.driver.engine.query(&shop, |shop, _| shop.room_view(&room_id("r1")));
+    assert_eq!(room.await.unwrap().unwrap().likes, 10);
+}
+
 /// A sale that asks for three seconds in the room, and the claim of one unit of it.
 async fn picky(house: &House) -> impl Fn(&str) -> Value + use<> {
     let sale = hawker_domain::id::SaleId::parse("s2").unwrap();
