@@ -35,6 +35,9 @@ use crate::clock::Clock;
 use crate::journal::{self, Committed, Document, Journal, Lease, Position, Record, Version};
 use remembered::Place;
 
+/// Records of a quiet shop that are read in one go for the feed.
+const READ_AHEAD_MAX: usize = 64;
+
 /// Figures of the engine.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -253,20 +256,31 @@ impl Engine {
         self.directory.journal().documents(shop, prefix, after, documents_max).await
     }
 
-    /// The shop's history after `version`, for the feed.
+    /// The shop's history after a version, for the feed: whole records, the last of which brings
+    /// them to `events_max` events, or up to the end. A batch may hold a thousand events or one, so
+    /// no more is read ahead than what was read so far suggests.
     pub async fn records(
         &self,
         shop: &ShopId,
         after: Version,
-        records_max: usize,
+        events_max: usize,
     ) -> Result<Vec<Record>, journal::Error> {
         let journal = self.directory.journal();
-        let mut records = Vec::new();
-        for version in after + 1..=after + records_max as u64 {
-            match journal.record(shop, version).await? {
-                Some(record) => records.push(record),
-                None => break,
+        let (mut records, mut events) = (Vec::<Record>::new(), 0);
+        while events < events_max {
+            let next = match records.last() {
+                None => journal.record(shop, after + 1).await?.into_iter().collect(),
+                Some(last) => {
+                    let of_each = (events / records.len()).max(1);
+                    let wanted = (events_max - events).div_ceil(of_each).min(READ_AHEAD_MAX);
+                    journal.read(shop, last.position, wanted).await?
+                }
+            };
+            if next.is_empty() {
+                break;
             }
+            events += next.iter().map(events_of).sum::<usize>();
+            records.extend(next);
         }
         Ok(records)
     }
@@ -293,6 +307,10 @@ impl Engine {
     pub async fn stop(&self) {
         self.directory.stop().await;
     }
+}
+
+fn events_of(record: &Record) -> usize {
+    record.entries.iter().map(|entry| entry.events.len()).sum()
 }
 
 impl fmt::Debug for Engine {

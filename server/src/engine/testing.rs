@@ -132,7 +132,7 @@ impl Driver {
 
     /// Everything that was made durable, with the version it belongs to.
     pub(crate) async fn history(&self) -> Vec<(u64, Millis, Event)> {
-        let records = self.engine.records(&shop_id(), 0, 10_000).await.unwrap();
+        let records = self.engine.records(&shop_id(), 0, usize::MAX).await.unwrap();
         let mut history = Vec::new();
         for record in records {
             for entry in record.entries {

@@ -1,5 +1,6 @@
 //! The engine against a journal that can be told to fail. Time is tokio's, paused.
 
+mod feed;
 mod pulses;
 mod snapshots;
 mod time;

@@ -53,6 +53,7 @@ struct State {
     due: BTreeSet<(Millis, ShopId)>,
     faults: VecDeque<Fault>,
     reads_refused: bool,
+    records_read: usize,
 }
 
 #[derive(Default)]
@@ -115,6 +116,11 @@ impl Faults {
     pub async fn appends_waiting(&self, count: usize) {
         let mut waiting = self.memory.shared.appends_waiting.subscribe();
         let _ = waiting.wait_for(|waiting| *waiting >= count).await;
+    }
+
+    /// How many records were read and decoded since the last time somebody asked.
+    pub fn records_read(&self) -> usize {
+        std::mem::take(&mut self.memory.state().records_read)
     }
 
     /// Whether everything that reads answers `Unavailable`.
@@ -282,9 +288,11 @@ impl Journal for Memory {
         records_max: usize,
     ) -> Pending<'a, Result<Vec<Record>, Error>> {
         Box::pin(async move {
-            let state = self.readable()?;
+            let mut state = self.readable()?;
             let empty = Shop::default();
-            state.shops.get(shop).unwrap_or(&empty).read(shop, after, records_max)
+            let read = state.shops.get(shop).unwrap_or(&empty).read(shop, after, records_max);
+            state.records_read += read.as_ref().map_or(0, Vec::len);
+            read
         })
     }
 
@@ -301,8 +309,11 @@ impl Journal for Memory {
         version: Version,
     ) -> Pending<'a, Result<Option<Record>, Error>> {
         Box::pin(async move {
-            let state = self.readable()?;
-            state.shops.get(shop).map_or(Ok(None), |stored| stored.record(shop, version))
+            let mut state = self.readable()?;
+            let read =
+                state.shops.get(shop).map_or(Ok(None), |stored| stored.record(shop, version));
+            state.records_read += usize::from(matches!(read, Ok(Some(_))));
+            read
         })
     }
 

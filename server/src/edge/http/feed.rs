@@ -16,9 +16,6 @@ use super::problem::{Answered, ok};
 use crate::edge::refusals;
 use crate::wire;
 
-/// Batches read at a time: a batch may hold a thousand events, a quiet shop's holds one.
-const RECORDS_AT_ONCE: usize = 16;
-
 /// Lists what happened, in the order it happened.
 ///
 /// A page holds whole journal entries: it ends with the one that brings it to `limit` events. With
@@ -89,20 +86,18 @@ async fn page(
     after: u64,
     events_max: usize,
 ) -> Result<EventPage, Refusal> {
+    let engine = call.service().engine();
+    let records = engine.records(shop, after, events_max).await;
     let mut page = EventPage { events: Vec::new(), next: after, end: false };
-    while page.events.len() < events_max && !page.end {
-        let records = call.service().engine().records(shop, page.next, RECORDS_AT_ONCE).await;
-        let records = records.map_err(|error| refusals::of_journal(&error))?;
-        page.end = records.len() < RECORDS_AT_ONCE;
-        for record in records {
-            if page.events.len() >= events_max {
-                page.end = false;
-                break;
-            }
-            page.next = record.position.version;
-            add(&mut page.events, page.next, &record.entries)?;
+    for record in records.map_err(|error| refusals::of_journal(&error))? {
+        if page.events.len() >= events_max {
+            break;
         }
+        page.next = record.position.version;
+        add(&mut page.events, page.next, &record.entries)?;
     }
+    let position = engine.position(shop).await.map_err(|error| refusals::of_journal(&error))?;
+    page.end = page.next >= position.version;
     Ok(page)
 }
 
