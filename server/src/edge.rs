@@ -12,6 +12,7 @@ pub mod origin;
 pub mod page;
 pub mod proxy;
 mod refusals;
+pub mod revoke;
 pub mod seat;
 pub mod upgrade;
 

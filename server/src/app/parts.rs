@@ -29,7 +29,7 @@ use crate::edge::seat::Seats;
 use crate::edge::service::Service;
 use crate::edge::socket::{Likes, PresenceKey, Surroundings};
 use crate::edge::upgrade::{self, Door};
-use crate::edge::{admin, auth, guard, http, page};
+use crate::edge::{admin, auth, guard, http, page, revoke};
 use crate::engine::Engine;
 use crate::hub::Hub;
 use crate::journal::memory::Memory;
@@ -104,6 +104,7 @@ impl Parts {
             .with_context(|| format!("cannot listen on {}", config.server.listen))?;
         let origins = Arc::new(origins(config, demo, listener.local_addr()?)?);
         let sockets = TaskTracker::new();
+        let revoking = revoke::router(service.clone(), around.hub.clone());
         let door = Door { around, origins: origins.clone(), tasks: sockets.clone() };
         let state = http::ApiState {
             service: service.clone(),
@@ -119,7 +120,7 @@ impl Parts {
             router = router.merge(demo::router(minter, service.clock().clone()));
         }
         let public = (listener, guard::guarded(router, guarding, rates));
-        let admin = admin_part(config, &store, metrics, &shutdown)?;
+        let admin = admin_part(config, &store, revoking, metrics, &shutdown)?;
         let failure = store.redb.as_ref().map(|redb| redb.failure());
         Ok(Self { shutdown, public, admin, engine, sockets, failure })
     }
@@ -247,6 +248,7 @@ fn origins(config: &Config, demo: bool, public: SocketAddr) -> anyhow::Result<Or
 fn admin_part(
     config: &Config,
     store: &Store,
+    revoking: Router,
     metrics: Metrics,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<(Listener, Router)> {
@@ -264,7 +266,7 @@ fn admin_part(
     if let Some(failure) = store.redb.as_ref().map(|redb| redb.failure()) {
         readiness.check("journal", move || failure.borrow().clone().map_or(Ok(()), Err));
     }
-    let tools = journal_tool::router(store.journal.clone(), store.redb.clone());
+    let tools = journal_tool::router(store.journal.clone(), store.redb.clone()).merge(revoking);
     let render = move || metrics.render();
     Ok((listener, admin::router(readiness, render, tools, public)))
 }

@@ -148,3 +148,29 @@ async fn a_drain_says_when_to_come_back_and_closes() {
     assert_eq!(heard[1]["close"], 1012);
     stranger.is_closed_with(1012).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_is_sent_away_is_closed_at_once_and_his_token_counts_no_more() {
+    let house = House::open().await;
+    let grant = Grant {
+        user: user_id("ann"),
+        name: None,
+        roles: vec![Role::Buyer],
+        shops: vec![],
+        sid: Some("s1".to_owned()),
+        ttl: HOUR,
+    };
+    let token = house.minter.mint(&grant, house.clock.now()).unwrap();
+    let (mut ann, mut bob) = (house.connect(), house.guest("bob").await);
+    ann.hello(&token, json!([])).await;
+    let admin = crate::edge::revoke::router(house.around.service.clone(), house.around.hub.clone());
+    let body = json!({ "sid": "s1", "user": "ann" }).to_string();
+    let request = http::Request::post("/revocations").header("content-type", "application/json");
+    let request = request.body(axum::body::Body::from(body)).unwrap();
+    let response = tower::ServiceExt::oneshot(admin, request).await.unwrap();
+    assert_eq!(response.status(), 200);
+    ann.is_closed_with(hawker_protocol::CloseCode::Forbidden.number()).await;
+    let mut again = house.connect();
+    assert_eq!(code(&again.hello(&token, json!([])).await), "unauthorized");
+    assert_eq!(code(&bob.ask("ping", json!({ "t0": 1 })).await), "accepted");
+}
