@@ -1,9 +1,12 @@
 //! Requests that are wrong in themselves: each with its exact code, and nothing changes.
 
 use axum::body::Body;
+use hawker_server::edge::guard;
+use hawker_server::edge::http::{documents, render};
+use hawker_server::edge::origin::Origins;
 use serde_json::{Value, json};
 
-use crate::bench::{Asking, BODY_BYTES_MAX, ask, bench, empty};
+use crate::bench::{Asking, BODY_BYTES_MAX, ask, bench, empty, send_to};
 
 const ADJUST: &str = "/v1/shops/acme/skus/mug-red/stock/adjust";
 const STOCK: &str = "/v1/shops/acme/skus/mug-red/stock";
@@ -179,6 +182,32 @@ async fn both_documents_are_served_to_anybody() {
     assert_eq!(openapi["info"]["version"], "v1");
     let asyncapi = bench.send(ask("GET", "/v1/asyncapi.json").nobody()).await.ok();
     assert_eq!(asyncapi["asyncapi"], "3.0.0");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_answer_lets_a_page_of_another_origin_read_it() {
+    let bench = bench().await;
+    let shop = Origins::new(vec!["https://shop.example".parse().unwrap()]);
+    let (api, open) = (guard::from_origins(bench.router.clone(), shop, render), documents());
+    let from = |method: &str, path: &str, origin: &str| {
+        ask(method, path).header("origin", origin).header("access-control-request-method", "GET")
+    };
+    let cases = [
+        ("GET", "/v1/openapi.json", "https://evil.example", 200),
+        ("GET", "/v1/asyncapi.json", "null", 200),
+        ("OPTIONS", "/v1/openapi.json", "https://evil.example", 405),
+        ("GET", "/v1/shops/acme", "https://evil.example", 403),
+        ("OPTIONS", "/v1/shops/acme", "https://evil.example", 403),
+        ("GET", "/v1/shops/acme", "https://shop.example", 200),
+        ("OPTIONS", "/v1/shops/acme", "https://shop.example", 405),
+    ];
+    for (method, path, origin, status) in cases {
+        let router = if path.ends_with(".json") { &open } else { &api };
+        let answer = send_to(router, from(method, path, origin)).await;
+        assert_eq!(answer.status, status, "{method} {path} from {origin}");
+        let shares = |name: &str| name.starts_with("access-control-");
+        assert!(!answer.headers.keys().any(|name| shares(name.as_str())), "{method} {path}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
