@@ -75,7 +75,7 @@ pub struct Server {
     #[config(default = false)]
     pub admin_public: bool,
 
-    /// Origins whose pages may open a socket or call the API: scheme, host and port, exactly.
+    /// Origins whose pages may open a socket: scheme, host and port, exactly. HTTP is for programs.
     /// Example: ["https://shop.example", "https://console.example:8443"]. Empty: no browser may;
     /// clients that send no `Origin` need a bearer token in any case.
     #[config(default = [])]

@@ -109,6 +109,7 @@ impl Parts {
         let state = http::ApiState {
             service: service.clone(),
             options: options::http(config),
+            rates: rates.clone(),
             shutdown: shutdown.clone(),
         };
         let guarding = edge_options::guard(config, http::render)?;

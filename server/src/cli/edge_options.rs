@@ -170,6 +170,7 @@ pub fn rates(config: &Config) -> limits::Options {
         claim: rate(rates.claim_per_s, rates.claim_burst),
         join: rate(rates.join_per_s, rates.join_burst),
         like: rate(rates.like_per_s, rates.like_burst),
+        http: rate(rates.http_per_s, rates.http_burst),
         address: rate(rates.address_per_s, rates.address_burst),
         excesses_max: rates.excesses_max,
         excess_window_ms: rates.excess_window_ms,

@@ -228,6 +228,17 @@ pub struct Rates {
     #[config(default = 3)]
     pub like_burst: u32,
 
+    /// HTTP requests of one token's user, over all addresses: a shop's system may be several
+    /// machines.
+    /// Unit: requests per second. Range: 1 to 1000000.
+    #[config(default = 100)]
+    pub http_per_s: u32,
+
+    /// HTTP requests of one user that may come at once.
+    /// Unit: requests. Range: 1 to 1000000. A catalogue is sent in one go.
+    #[config(default = 400)]
+    pub http_burst: u32,
+
     /// HTTP requests of one address, or of one /64 of IPv6.
     /// Unit: requests per second. Range: 1 to 1000000. Many people may share an address.
     #[config(default = 50)]

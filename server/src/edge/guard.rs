@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use http::header::CONTENT_LENGTH;
+use http::{Method, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tokio::time::Instant;
 
 use super::fault::{Fault, Render};
 use super::limits::Limits;
@@ -44,9 +46,51 @@ pub fn guarded(router: Router, options: Options, limits: Arc<Limits>) -> Router 
 }
 
 async fn on_request(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
-    match guard.admit(request).await {
+    let (measure, begun) = (Measure::of(&request), Instant::now());
+    let response = match guard.admit(request).await {
         Ok(request) => next.run(request).await,
         Err(fault) => fault.response(guard.options.render),
+    };
+    measure.note(response.status(), begun.elapsed());
+    response
+}
+
+/// A request as metrics know it. Its route is the template: no id ever becomes a label.
+struct Measure {
+    route: String,
+    method: &'static str,
+}
+
+impl Measure {
+    fn of(request: &Request) -> Self {
+        let route = request.extensions().get::<MatchedPath>();
+        let route = route.map_or("none", |route| route.as_str()).to_owned();
+        Self { route, method: known(request.method()) }
+    }
+
+    fn note(self, status: StatusCode, took: Duration) {
+        let Self { route, method } = self;
+        let labels = [("route", route.clone()), ("method", method.to_owned())];
+        metrics::histogram!("hawker_http_request_seconds", &labels).record(took);
+        metrics::counter!(
+            "hawker_http_requests_total",
+            "route" => route, "method" => method, "status" => status.as_u16().to_string()
+        )
+        .increment(1);
+    }
+}
+
+/// A client may call its method anything.
+fn known(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "PUT" => "PUT",
+        "POST" => "POST",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "HEAD" => "HEAD",
+        "OPTIONS" => "OPTIONS",
+        _ => "other",
     }
 }
 
@@ -117,7 +161,6 @@ mod tests {
     use crate::edge::fault::render_for_tests;
     use crate::edge::limits::options_for_tests;
     use axum::routing::{get, post};
-    use http::StatusCode;
     use tower::ServiceExt;
 
     fn router() -> Router {
@@ -212,6 +255,39 @@ mod tests {
         let (status, body) = send(&router, request).await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
         assert!(body.contains("Timeout"), "{body}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_is_counted_under_its_template_and_a_known_method() {
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        let _collecting = metrics::set_default_local_recorder(&recorder);
+        let options = Options {
+            proxy: proxy::Options::none(),
+            body_bytes_max: 16,
+            body_ms: 10_000,
+            render: render_for_tests,
+        };
+        let slow = async || tokio::time::sleep(Duration::from_secs(2)).await;
+        let router = Router::new().route("/shops/{shop}", axum::routing::any(slow));
+        let router = guarded(router, options, Arc::new(Limits::new(options_for_tests())));
+        let ask = async |method: &str, path: &str, body: &'static str| {
+            let request = request("203.0.113.9", path).method(method).body(Body::from(body));
+            router.clone().oneshot(request.unwrap()).await.unwrap().status()
+        };
+        assert_eq!(ask("GET", "/shops/acme", "").await, 200);
+        assert_eq!(ask("GET", "/shops/bolt", "").await, 200);
+        assert_eq!(ask("BREW", "/shops/acme", "").await, 200);
+        assert_eq!(ask("PUT", "/shops/acme", "more than sixteen bytes").await, 413);
+        let text = recorder.handle().render();
+        for line in [
+            r#"hawker_http_requests_total{route="/shops/{shop}",method="GET",status="200"} 2"#,
+            r#"hawker_http_requests_total{route="/shops/{shop}",method="other",status="200"} 1"#,
+            r#"hawker_http_requests_total{route="/shops/{shop}",method="PUT",status="413"} 1"#,
+            r#"hawker_http_request_seconds_sum{route="/shops/{shop}",method="GET"} 4"#,
+        ] {
+            assert!(text.contains(line), "{line} is missing in {text}");
+        }
+        assert!(!text.contains("acme") && !text.contains("BREW"), "{text}");
     }
 
     #[tokio::test]

@@ -63,6 +63,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::guard;
+use super::limits::Limits;
 use super::service::Service;
 
 pub use openapi::document;
@@ -81,6 +82,7 @@ pub struct Options {
 pub struct ApiState {
     pub service: Arc<Service>,
     pub options: Options,
+    pub rates: Arc<Limits>,
     /// Ends what waits for events.
     pub shutdown: CancellationToken,
 }

@@ -24,7 +24,8 @@ pub struct Rate {
     pub burst: u32,
 }
 
-/// What is counted apart. Every request is a `Request`; some are one of the others as well.
+/// What is counted apart. Every request of a socket is a `Request`; some are one of the others as
+/// well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Class {
     Request,
@@ -32,6 +33,8 @@ pub enum Class {
     Claim,
     Join,
     Like,
+    /// A request over HTTP, whatever it asks.
+    Http,
 }
 
 #[derive(Debug, Clone)]
@@ -41,6 +44,8 @@ pub struct Options {
     pub claim: Rate,
     pub join: Rate,
     pub like: Rate,
+    /// HTTP requests of one token's user, from wherever.
+    pub http: Rate,
     /// HTTP requests of one address.
     pub address: Rate,
     /// So many excesses within the window close a connection.
@@ -151,6 +156,7 @@ pub struct Limits {
     claim: Keyed<UserId>,
     join: Keyed<UserId>,
     like: Keyed<UserId>,
+    http: Keyed<UserId>,
     address: Keyed<IpAddr>,
 }
 
@@ -172,6 +178,7 @@ impl Limits {
             claim: keyed(options.claim, &ticks),
             join: keyed(options.join, &ticks),
             like: keyed(options.like, &ticks),
+            http: keyed(options.http, &ticks),
             address: keyed(options.address, &ticks),
             options,
         }
@@ -181,7 +188,7 @@ impl Limits {
         &self.options
     }
 
-    /// One of `class` by `user`, over all sockets.
+    /// One of `class` by `user`, over all sockets or all of HTTP.
     pub fn check_user(&self, user: &UserId, class: Class) -> Result<(), Excess> {
         let limiter = match class {
             Class::Request => &self.request,
@@ -189,6 +196,7 @@ impl Limits {
             Class::Claim => &self.claim,
             Class::Join => &self.join,
             Class::Like => &self.like,
+            Class::Http => &self.http,
         };
         check(limiter, user)
     }
@@ -200,7 +208,7 @@ impl Limits {
 
     /// Forgets everybody whose buckets are full again.
     pub fn sweep(&self) {
-        let users = [&self.request, &self.comment, &self.claim, &self.join, &self.like];
+        let users = [&self.request, &self.comment, &self.claim, &self.join, &self.like, &self.http];
         for limiter in users {
             limiter.retain_recent();
             limiter.shrink_to_fit();
@@ -228,6 +236,7 @@ pub(super) fn options_for_tests() -> Options {
         claim: rate(5, 10),
         join: rate(2, 4),
         like: rate(1, 3),
+        http: rate(100, 400),
         address: rate(50, 200),
         excesses_max: 20,
         excess_window_ms: 10_000,
@@ -296,9 +305,10 @@ mod tests {
             (Class::Claim, 10),
             (Class::Join, 4),
             (Class::Like, 3),
+            (Class::Http, 400),
         ];
         for (class, burst) in classes {
-            let passed = (0..100).filter(|_| limits.check_user(&user("ann"), class).is_ok());
+            let passed = (0..1_000).filter(|_| limits.check_user(&user("ann"), class).is_ok());
             assert_eq!(passed.count(), burst, "{class:?}");
         }
     }

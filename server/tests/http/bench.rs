@@ -13,9 +13,12 @@ use hawker_domain::shop::Shop;
 use hawker_domain::time::{Millis, SpanMs};
 use hawker_domain::view::{Change, Ephemeral};
 use hawker_protocol::codec::parse_frame;
+use hawker_server::cli::edge_options;
 use hawker_server::clock::Clock;
+use hawker_server::config::Config;
 use hawker_server::edge::auth::{self, Grant, Minter, Verifier};
 use hawker_server::edge::http::{ApiState, Options, document, documents, router};
+use hawker_server::edge::limits::Limits;
 use hawker_server::edge::service::{Caller, Service};
 use hawker_server::engine::{self, CommandIdentity, CommitSink, Engine, Outcome, Submission};
 use hawker_server::journal::memory::Memory;
@@ -184,7 +187,8 @@ pub(crate) fn empty() -> Bench {
     let service = Arc::new(Service::new(engine.clone(), clock.clone(), verifier, timeout));
     let shutdown = CancellationToken::new();
     let options = Options { body_bytes_max: BODY_BYTES_MAX, request_ms: 10_000 };
-    let state = ApiState { service: service.clone(), options, shutdown: shutdown.clone() };
+    let rates = Arc::new(Limits::new(edge_options::rates(&Config::defaults().unwrap())));
+    let state = ApiState { service: service.clone(), options, rates, shutdown: shutdown.clone() };
     let router = router(Arc::new(state)).merge(documents());
     Bench { router, service, engine, memory, ears, shutdown, clock, document: document() }
 }

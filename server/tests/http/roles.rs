@@ -101,3 +101,18 @@ async fn somebody_the_shop_sent_away_reads_nothing_whatever_his_token_says() {
         .await
         .refused(403, "forbidden");
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_user_asks_so_often_and_no_more_whatever_others_do() {
+    let bench = bench().await;
+    let read = || ask("GET", "/v1/shops/acme").by("till", Role::Service);
+    for _ in 0..400 {
+        bench.send(read()).await.ok();
+    }
+    let refused = bench.send(read()).await;
+    assert_eq!(refused.headers["retry-after"], "1");
+    assert_eq!(refused.refused(429, "rate_limited")["retry_after_ms"], 10);
+    bench.send(ask("GET", "/v1/shops/acme").by("warehouse", Role::Service)).await.ok();
+    tokio::time::advance(std::time::Duration::from_millis(10)).await;
+    bench.send(read()).await.ok();
+}

@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use super::ApiState;
 use super::problem::{Answered, Problem, body_broken, created, ok};
 use crate::edge::auth::{self, Identity};
+use crate::edge::limits::Class;
 use crate::edge::origin::bearer;
 use crate::edge::refusals;
 use crate::edge::seat::Seat;
@@ -50,6 +51,7 @@ impl FromRequest<Arc<ApiState>> for Call {
     async fn from_request(request: Request, state: &Arc<ApiState>) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
         let identity = identify(&parts, &state.service)?;
+        check_rate(state, &identity)?;
         let command = command_of(&parts.headers)?;
         let path = path_of(&mut parts).await?;
         let is_json = is_json(&parts.headers);
@@ -66,6 +68,11 @@ fn identify(parts: &Parts, service: &Service) -> Result<Identity, Refusal> {
         seat.authenticated();
     }
     Ok(identity)
+}
+
+fn check_rate(state: &ApiState, identity: &Identity) -> Result<(), Refusal> {
+    let excess = state.rates.check_user(&identity.user, Class::Http);
+    excess.map_err(|it| Refusal::new(Code::RateLimited).retry_after_ms(it.retry_after_ms))
 }
 
 /// The caller's name for the command. Without one the server makes one, and nobody can ask for
