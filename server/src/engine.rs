@@ -58,6 +58,8 @@ pub struct Options {
     pub quarantine: Duration,
     /// Batches between two snapshots of a shop that stays in memory.
     pub snapshot_batches: u64,
+    /// A snapshot is one value of the store, and all shops' commits wait while it is written.
+    pub snapshot_bytes_max: usize,
     /// Kept comments of each room on air that are read back when a shop is loaded: as many as
     /// late joiners are shown.
     pub recalled_comments_max: usize,
@@ -75,6 +77,7 @@ impl Default for Options {
             panic_window: Duration::from_secs(5),
             quarantine: Duration::from_secs(60),
             snapshot_batches: 10_000,
+            snapshot_bytes_max: journal::SNAPSHOT_BYTES_MAX,
             recalled_comments_max: 50,
         }
     }

@@ -92,6 +92,9 @@ pub struct Document {
     pub value: Vec<u8>,
 }
 
+/// What every storage takes as one snapshot. A store may well take more; its commits would stall.
+pub const SNAPSHOT_BYTES_MAX: usize = record::RECORD_BYTES_MAX;
+
 /// A cached state and where it was taken.
 pub type Snapshot = (Position, Vec<u8>);
 

@@ -359,8 +359,9 @@ impl ShopTask {
         std::mem::swap(&mut memory.shop, &mut self.shop);
         std::mem::swap(&mut memory.remembered, &mut self.remembered);
         memory.last_at = self.last_at;
-        let (journal, position) = (self.around.journal.clone(), self.position);
-        Some(async move { snapshot::save(&journal, &lease, position, memory).await })
+        let Surroundings { journal, options, .. } = self.around.clone();
+        let position = self.position;
+        Some(async move { snapshot::save(&journal, &lease, position, memory, &options).await })
     }
 
     /// Memory is ahead of the journal and worthless: everybody asks again.

@@ -70,12 +70,26 @@ pub(super) async fn save(
     lease: &Lease,
     position: Position,
     memory: Memory,
+    options: &Options,
 ) {
-    let encoded = tokio::task::spawn_blocking(move || encode(&memory)).await;
-    match encoded {
-        Ok(bytes) => log(lease, journal.save_snapshot(lease, position, bytes).await),
-        Err(error) => tracing::error!(shop = %lease.shop(), %error, "a snapshot was not encoded"),
+    let (shop, bytes_max) = (lease.shop(), options.snapshot_bytes_max);
+    let bytes = match tokio::task::spawn_blocking(move || encode(&memory)).await {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            count("failed");
+            return tracing::error!(%shop, %error, "a snapshot was not encoded");
+        }
+    };
+    metrics::histogram!("hawker_snapshot_bytes").record(bytes.len() as f64);
+    if bytes.len() > bytes_max {
+        count("too_large");
+        return tracing::warn!(
+            %shop, bytes = bytes.len(), bytes_max,
+            "the shop is too large for a snapshot: nothing is lost, but each time it is loaded \
+             all batches since its last snapshot are replayed, and that takes longer day by day"
+        );
     }
+    note(lease, journal.save_snapshot(lease, position, bytes).await);
 }
 
 /// Saves a snapshot of a shop that goes on meanwhile. Its writer's memory is ahead of the journal
@@ -84,13 +98,18 @@ pub(super) async fn save(
 pub(super) async fn save_beside(journal: Arc<dyn Journal>, saver: Saver, options: Arc<Options>) {
     let lease = saver.lease();
     match load(&journal, lease.shop(), &options).await {
-        Ok(loaded) => save(&journal, lease, loaded.position, loaded.memory).await,
-        Err(error) => log(lease, Err(error)),
+        Ok(loaded) => save(&journal, lease, loaded.position, loaded.memory, &options).await,
+        Err(error) => note(lease, Err(error)),
     }
 }
 
-fn log(lease: &Lease, saved: Result<(), journal::Error>) {
+fn note(lease: &Lease, saved: Result<(), journal::Error>) {
+    count(if saved.is_ok() { "saved" } else { "failed" });
     if let Err(error) = saved {
         tracing::warn!(shop = %lease.shop(), %error, "a snapshot was not saved");
     }
+}
+
+fn count(outcome: &'static str) {
+    metrics::counter!("hawker_snapshots_total", "outcome" => outcome).increment(1);
 }

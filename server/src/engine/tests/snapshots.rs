@@ -119,3 +119,21 @@ async fn an_idle_shop_is_saved_when_it_leaves_memory_and_not_again_if_nothing_ha
     pass(Duration::from_secs(601)).await;
     assert_eq!(saved(&bench.memory).await, marked, "the same bytes: it was not saved again");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_shop_too_large_for_a_snapshot_is_counted_and_replayed() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let _collecting = metrics::set_default_local_recorder(&recorder);
+    let bench = bench_over(Memory::new(), Options { snapshot_bytes_max: 10, ..Options::default() });
+    accepted(bench.engine.submit(create()).await);
+    bench.engine.stop().await;
+    assert_eq!(saved(&bench.memory).await, None);
+    let text = recorder.handle().render();
+    assert!(text.contains(r#"hawker_snapshots_total{outcome="too_large"} 1"#), "{text}");
+    let bench = bench_over(bench.memory, Options::default());
+    assert_eq!(name(&bench.engine).await.as_deref(), Some("Acme"));
+    bench.engine.stop().await;
+    assert!(saved(&bench.memory).await.is_some());
+    let text = recorder.handle().render();
+    assert!(text.contains(r#"hawker_snapshots_total{outcome="saved"} 1"#), "{text}");
+}
