@@ -1,7 +1,7 @@
 //! Documents: what people wrote and where they live, kept beside the events so that it can be
 //! erased. Owns their keys; events carry only their hash.
 
-use crate::id::{CommentId, OrderId, RoomId, UserId};
+use crate::id::{CommentId, OrderId, PaymentId, RoomId, SaleId, UserId};
 use crate::time::Millis;
 
 /// A change to the documents, made in the same append as the events that caused it.
@@ -35,6 +35,20 @@ pub fn comment_key(buyer: &UserId, room: &RoomId, comment: &CommentId) -> String
 /// The newest state of an order. It holds ids and amounts, no person's data.
 pub fn order_key(order: &OrderId) -> String {
     format!("order/{order}")
+}
+
+/// Money that came for an order after it was archived, one key a payment.
+pub fn late_refund_key(order: &OrderId, payment: &PaymentId) -> String {
+    format!("{}{payment}", late_refunds_prefix(order))
+}
+
+pub fn late_refunds_prefix(order: &OrderId) -> String {
+    format!("order-refund/{order}/")
+}
+
+/// An archived sale as it last was.
+pub fn sale_key(sale: &SaleId) -> String {
+    format!("sale/{sale}")
 }
 
 /// One key per order of a buyer, the newest first.

@@ -217,6 +217,20 @@ pub enum Event {
         reason: OfferEnd,
         due_at: Millis,
     },
+    /// Those who still stood in line when their sale ended: its end took them off, this names
+    /// them, a few hundred at a time.
+    WaitlistClosed {
+        sale: SaleId,
+        sku: SkuId,
+        buyers: Vec<UserId>,
+    },
+    /// So many of an old sale's reservations have left the shop's memory. The sale itself leaves
+    /// with the last of them.
+    SaleArchived {
+        sale: SaleId,
+        reservations: u32,
+        due_at: Millis,
+    },
 
     OrderPlaced(OrderPlaced),
     PaymentBegun {
@@ -253,6 +267,12 @@ pub enum Event {
         payment: PaymentId,
         amount_minor: Minor,
         reason: RefundReason,
+    },
+    /// A closed order has left the shop's memory, its payments with it. Its document stays, and
+    /// money that still comes is owed back.
+    OrderArchived {
+        order: OrderId,
+        due_at: Millis,
     },
 }
 

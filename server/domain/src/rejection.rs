@@ -102,6 +102,17 @@ pub enum Rejection {
     ReservationNotHeld { reservation: ReservationId },
     #[error("the order is {state:?}, this needs another state")]
     OrderNotReady { order: OrderId, state: OrderState },
+    #[error(
+        "the order was closed over a week ago and changes no more: read it in the list of orders"
+    )]
+    OrderArchived { order: OrderId },
+    #[error(
+        "no order with this id can take a payment, or it was closed over 97 days ago: send the \
+         money back at the provider, the feed has every order"
+    )]
+    PaymentUnmatched,
+    #[error("the buyer has orders that are not paid yet: cancel them or wait for their end")]
+    OrdersOpen { orders: Vec<OrderId> },
     #[error("the order asks for {expected_minor:?} {currency}")]
     PaymentMismatch { expected_minor: Minor, currency: Currency },
     #[error("this payment id was reported before with another content")]

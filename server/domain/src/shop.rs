@@ -2,6 +2,7 @@
 //! the state; owns no rule itself. Time, ids and randomness come from outside.
 
 mod apply;
+mod archive;
 mod buyer;
 mod catalog;
 mod change;
@@ -49,6 +50,7 @@ pub struct Shop {
     orders: Lookup<OrderId, order::Order>,
     payments: Lookup<PaymentId, order::Payment>,
     buyers: Lookup<UserId, buyer::Buyer>,
+    archive: archive::Archive,
     due: due::DueQueue,
     /// Items that got units back and items of ended sales: looked at when a command is through.
     /// Empty between commands.
@@ -90,6 +92,7 @@ impl Shop {
             orders: Lookup::default(),
             payments: Lookup::default(),
             buyers: Lookup::default(),
+            archive: archive::Archive::default(),
             due: due::DueQueue::default(),
             unsettled: BTreeSet::new(),
         }
@@ -136,7 +139,7 @@ impl Shop {
         Ok(accepted)
     }
 
-    /// When the next hold, offer, sale or reminder is due.
+    /// When the next thing happens by itself: a hold, an offer, a sale, a reminder, an archiving.
     pub fn next_due(&self) -> Option<Millis> {
         self.due.next()
     }
@@ -151,6 +154,7 @@ impl Shop {
             accepted.events.extend(self.fire(item, due_at, now));
             for index in from..accepted.events.len() {
                 let event = accepted.events[index].clone();
+                accepted.documents.extend(self.document_of_leaving(&event));
                 self.apply(&event, now);
             }
             self.settle(now, &mut accepted.events);
@@ -171,6 +175,8 @@ impl Shop {
             due::DueItem::Offer(sale, sku, buyer) => self.on_offer_due(&sale, &sku, &buyer, due_at),
             due::DueItem::OrderReminder(order) => self.on_order_reminder_due(&order, due_at, now),
             due::DueItem::OrderPayment(order) => self.on_payment_due(&order, due_at),
+            due::DueItem::OrderArchive(order) => self.on_order_archive_due(&order, due_at),
+            due::DueItem::SaleArchive(sale) => self.on_sale_archive_due(&sale, due_at),
         }
     }
 }

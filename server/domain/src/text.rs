@@ -81,6 +81,57 @@ pub(crate) fn folded(text: &str) -> String {
     folded.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Whether a word may begin or end at this place of a folded text.
+pub(crate) fn is_edge(text: &str, place: usize) -> bool {
+    let before = text[..place].chars().next_back().map(glue);
+    let after = text[place..].chars().next().map(glue);
+    match (before, after) {
+        (Some(before), Some(after)) => before != after || before == Glue::None,
+        (_, _) => true,
+    }
+}
+
+/// What a character sticks to: two neighbours that stick to the same belong to one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Glue {
+    Letters,
+    Digits,
+    None,
+}
+
+fn glue(c: char) -> Glue {
+    if has_no_edges(c) {
+        return Glue::None;
+    }
+    if c.is_numeric() {
+        return Glue::Digits;
+    }
+    if c.is_alphabetic() || is_combining_mark(c) { Glue::Letters } else { Glue::None }
+}
+
+/// Scripts that put no spaces between words, and Hangul, whose particles follow without one.
+fn has_no_edges(c: char) -> bool {
+    matches!(
+        c,
+        // Thai, Lao, Tibetan, Myanmar, Khmer and their extensions.
+        '\u{0E00}'..='\u{109F}'
+            | '\u{1780}'..='\u{17FF}'
+            | '\u{19E0}'..='\u{19FF}'
+            | '\u{A9E0}'..='\u{A9FF}'
+            | '\u{AA60}'..='\u{AA7F}'
+            // Hangul.
+            | '\u{1100}'..='\u{11FF}'
+            | '\u{A960}'..='\u{A97F}'
+            | '\u{AC00}'..='\u{D7FF}'
+            // Han, Hiragana, Katakana, Bopomofo, Yi and their extensions.
+            | '\u{2E80}'..='\u{A4CF}'
+            | '\u{F900}'..='\u{FAFF}'
+            | '\u{FF66}'..='\u{FFDC}'
+            | '\u{1B000}'..='\u{1B16F}'
+            | '\u{20000}'..='\u{3FFFF}'
+    )
+}
+
 fn overrides_direction(c: char) -> bool {
     matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }

@@ -136,7 +136,7 @@ pub enum SaleState {
     Cancelled,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SaleView {
     pub sale: SaleId,
     pub title: String,
@@ -158,7 +158,7 @@ pub struct SaleView {
 }
 
 /// Where every unit of one item of a sale is. The four always add up to `total_units`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StockView {
     pub sale: SaleId,
     pub sku: SkuId,
@@ -174,6 +174,9 @@ pub struct StockView {
     pub waitlist_length: u32,
     pub state: ItemState,
     pub version: u64,
+    /// Units that move can turn the sale from live to sold out and back.
+    pub sale_state: SaleState,
+    pub sale_version: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

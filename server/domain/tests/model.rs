@@ -50,8 +50,10 @@ const CORNERS: &[&str] = &[
     "no_offer",
     "not_waiting",
     "order_not_ready",
+    "order_archived",
     "payment_conflict",
     "payment_mismatch",
+    "payment_unmatched",
     "presence_too_short",
     "reservation_exists",
     "reservation_not_held",
@@ -161,6 +163,7 @@ impl Pair {
     }
 
     fn compare_sales(&self, last: usize) -> Result<(), String> {
+        same("sales in memory", &self.twin.live.sales().count(), &self.naive.sales.len())?;
         for sale in self.naive.sales.iter().rev().take(last) {
             let view = self.twin.live.sale_view(&sale.id).ok_or("no sale")?;
             let mut all_gone = true;
@@ -234,6 +237,14 @@ impl Pair {
 
     fn compare_orders(&self, last: usize) -> Result<(), String> {
         for order in self.naive.orders.iter().rev().take(last) {
+            if order.archived_at.is_some() {
+                same(
+                    &format!("archived {}", order.id),
+                    &self.twin.live.order_view(&order.id).is_none(),
+                    &true,
+                )?;
+                continue;
+            }
             let view = self.twin.live.order_view(&order.id).ok_or("no order")?;
             let state = match view.state {
                 OrderState::Unpaid => Paying::Unpaid,

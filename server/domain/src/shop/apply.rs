@@ -69,21 +69,31 @@ impl Shop {
                 self.on_waitlist_offered(sale, sku, buyer, *expires_at);
             }
             Event::OfferEnded { sale, sku, buyer, .. } => self.on_offer_ended(sale, sku, buyer),
+            // The end of the sale did it.
+            Event::WaitlistClosed { .. } => {}
+            Event::SaleArchived { sale, reservations, .. } => {
+                self.on_sale_archived(sale, *reservations);
+            }
 
             Event::OrderPlaced(placed) => self.on_order_placed(placed, at),
             Event::PaymentBegun { order, pay_by } => self.on_payment_begun(order, *pay_by),
-            Event::PaymentDeclined { order, payment } => self.on_payment_declined(order, payment),
+            Event::PaymentDeclined { order, payment } => {
+                self.on_payment_declined(order, payment, at);
+            }
             Event::OrderPaid { order, payment, amount_minor } => {
                 self.on_order_paid(order, payment, *amount_minor, at);
             }
             Event::OrderPaidLate { order, payment, amount_minor } => {
                 self.on_order_paid_late(order, payment, *amount_minor, at);
             }
-            Event::OrderCancelled { order, reason, .. } => self.on_order_cancelled(order, *reason),
+            Event::OrderCancelled { order, reason, .. } => {
+                self.on_order_cancelled(order, *reason, at);
+            }
             Event::OrderReminded { order, due_at } => self.on_order_reminded(order, *due_at),
             Event::RefundRequired { order, payment, amount_minor, .. } => {
-                self.on_refund_required(order, payment, *amount_minor);
+                self.on_refund_required(order, payment, *amount_minor, at);
             }
+            Event::OrderArchived { order, .. } => self.on_order_archived(order, at),
         }
     }
 }

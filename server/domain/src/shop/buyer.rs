@@ -9,7 +9,8 @@ use crate::document::{self, DocumentWrite};
 use crate::event::Event;
 use crate::few::Few;
 use crate::id::{OrderId, ReservationId, SaleId, SkuId, UserId};
-use crate::time::Millis;
+use crate::rejection::Rejection;
+use crate::time::{Millis, SpanMs};
 use crate::view::BuyerView;
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -26,7 +27,33 @@ pub(super) struct Buyer {
     pub(super) paid_at: Vec<Millis>,
 }
 
+/// How long the time of a payment says whether a buyer is new.
+pub(super) const PAID_MEMORY: SpanMs = SpanMs::days(365);
+
+/// As many open orders as a refusal names: enough to act on, little enough for one message.
+const ORDERS_NAMED_MAX: usize = 20;
+
+impl Buyer {
+    /// Nothing that anybody will ask for: the shop need not remember him.
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    pub(super) fn forget_purchases(&mut self, at: Millis) {
+        self.paid_at.retain(|paid_at| at.since(*paid_at) < PAID_MEMORY);
+    }
+}
+
 impl Shop {
+    /// Takes something from a buyer's row; an empty row goes.
+    pub(super) fn change_buyer<T>(&mut self, id: &UserId, change: impl FnOnce(&mut Buyer) -> T) {
+        let Some(buyer) = self.buyers.get_mut(id) else { return };
+        change(buyer);
+        if buyer.is_empty() {
+            self.buyers.remove(id);
+        }
+    }
+
     fn is_following(&self, buyer: &UserId) -> bool {
         self.buyers.get(buyer).is_some_and(|buyer| buyer.following_since.is_some())
     }
@@ -45,14 +72,20 @@ impl Shop {
         Accepted::event(Event::Unfollowed { buyer: buyer.clone() })
     }
 
-    /// Always possible: what names or quotes the person goes, and he follows no longer. Holds and
-    /// orders go on under his id, since stock and money hang on them.
-    pub(super) fn decide_erasure(buyer: &UserId) -> Accepted {
+    /// What names or quotes the person goes, and he follows no longer. Holds and closed orders go
+    /// on under his id, since stock and money hang on them. An order that may still be paid needs
+    /// its address: whoever erases cancels it first, or waits for its end.
+    pub(super) fn decide_erasure(&self, buyer: &UserId) -> Result<Accepted, Rejection> {
+        let open = self.buyers.get(buyer).into_iter().flat_map(|row| &row.open_orders);
+        let orders: Vec<_> = open.take(ORDERS_NAMED_MAX).cloned().collect();
+        if !orders.is_empty() {
+            return Err(Rejection::OrdersOpen { orders });
+        }
         let erase = DocumentWrite::EraseUnder { prefix: document::buyer_prefix(buyer) };
-        Accepted {
+        Ok(Accepted {
             documents: vec![erase],
             ..Accepted::event(Event::BuyerErased { buyer: buyer.clone() })
-        }
+        })
     }
 
     pub(super) fn on_followed(&mut self, buyer: &UserId, at: Millis) {
@@ -60,9 +93,7 @@ impl Shop {
     }
 
     pub(super) fn on_unfollowed(&mut self, buyer: &UserId) {
-        if let Some(buyer) = self.buyers.get_mut(buyer) {
-            buyer.following_since = None;
-        }
+        self.change_buyer(buyer, |buyer| buyer.following_since = None);
     }
 
     pub(super) fn on_buyer_erased(&mut self, buyer: &UserId) {

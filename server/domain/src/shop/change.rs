@@ -77,7 +77,9 @@ impl Shop {
             | Event::RoomCounted { .. }
             | Event::ReminderSet { .. }
             | Event::RemindersDue { .. }
-            | Event::OrderReminded { .. } => {}
+            | Event::OrderReminded { .. }
+            | Event::SaleArchived { .. }
+            | Event::OrderArchived { .. } => {}
             Event::RoomCreated { room, .. }
             | Event::RoomStarted { room }
             | Event::RoomPaused { room }
@@ -106,6 +108,9 @@ impl Shop {
             | Event::WaitlistLeft { sale, sku, buyer }
             | Event::WaitlistOffered { sale, sku, buyer, .. }
             | Event::OfferEnded { sale, sku, buyer, .. } => touched.waiting(sale, sku, buyer),
+            Event::WaitlistClosed { sale, sku, buyers } => {
+                buyers.iter().for_each(|buyer| touched.waiting(sale, sku, buyer));
+            }
             Event::OrderPlaced(OrderPlaced { order, .. })
             | Event::PaymentBegun { order, .. }
             | Event::PaymentDeclined { order, .. }

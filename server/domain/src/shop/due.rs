@@ -16,6 +16,8 @@ pub(super) enum DueItem {
     Offer(SaleId, SkuId, UserId),
     OrderReminder(OrderId),
     OrderPayment(OrderId),
+    OrderArchive(OrderId),
+    SaleArchive(SaleId),
 }
 
 impl DueItem {
@@ -26,9 +28,12 @@ impl DueItem {
             | Self::SaleReminder(_)
             | Self::SaleStart(_)
             | Self::SaleEnd(_) => true,
-            Self::Hold(_) | Self::Offer(..) | Self::OrderReminder(_) | Self::OrderPayment(_) => {
-                false
-            }
+            Self::Hold(_)
+            | Self::Offer(..)
+            | Self::OrderReminder(_)
+            | Self::OrderPayment(_)
+            | Self::OrderArchive(_)
+            | Self::SaleArchive(_) => false,
         }
     }
 }

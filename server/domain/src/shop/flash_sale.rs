@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::Shop;
+use super::archive::ARCHIVE_AFTER;
 use super::due::DueItem;
 use super::hash::put;
 use super::waitlist::Waitlist;
@@ -36,8 +37,6 @@ pub(super) struct Sale {
     pub(super) phase: Phase,
     /// It has been live; an open price stays open.
     pub(super) started: bool,
-    /// When it ended or was called off.
-    pub(super) over_at: Option<Millis>,
     pub(super) terms: Terms,
     pub(super) reminder_text: String,
     /// Who asked to be told before the start.
@@ -48,6 +47,14 @@ pub(super) struct Sale {
     places: Lookup<SkuId, usize>,
     /// Holds that each buyer has let expire.
     pub(super) expiries: Lookup<UserId, u32>,
+    /// Every hold that was ever made of it, in the order they were.
+    pub(super) claims: Vec<ReservationId>,
+    /// Orders for its holds that are not archived yet.
+    pub(super) orders: u32,
+    /// When it ended or was cancelled.
+    pub(super) closed_at: Option<Millis>,
+    /// Its rows have begun to go.
+    pub(super) leaving: bool,
     pub(super) version: u64,
 }
 
@@ -187,8 +194,15 @@ impl Sale {
                 dues
             }
             Phase::Live { ends_at, .. } => vec![(ends_at, DueItem::SaleEnd(id.clone()))],
-            Phase::Draft | Phase::Ended | Phase::Cancelled => Vec::new(),
+            Phase::Draft => Vec::new(),
+            Phase::Ended | Phase::Cancelled => self.archive_due(id).into_iter().collect(),
         }
+    }
+
+    /// An order needs its holds, and they their sale: it leaves after the last of them.
+    fn archive_due(&self, id: &SaleId) -> Option<(Millis, DueItem)> {
+        let closed_at = self.closed_at.filter(|_| self.orders == 0)?;
+        Some((closed_at + ARCHIVE_AFTER, DueItem::SaleArchive(id.clone())))
     }
 
     /// Somebody asked to be told and nobody has been.
@@ -241,7 +255,7 @@ impl Shop {
             state: sale.state(),
             announce_at: sale.phase.announce_at(),
             starts_at: times.map(|(starts_at, _)| starts_at),
-            ends_at: times.map(|(_, ends_at)| ends_at).or(sale.over_at),
+            ends_at: times.map(|(_, ends_at)| ends_at).or(sale.closed_at),
             has_started: sale.started,
             hold_ms: sale.terms.hold_ms,
             min_presence_ms: sale.terms.min_presence_ms,
@@ -275,6 +289,8 @@ impl Shop {
             waitlist_length: item.waitlist.queue.len(),
             state: sale.item_state(item),
             version: item.version,
+            sale_state: sale.state(),
+            sale_version: sale.version,
         }
     }
 
@@ -288,9 +304,10 @@ impl Shop {
         for (id, sale) in &self.sales {
             let head = (id, &sale.title, &sale.scope, sale.phase, &sale.terms);
             put(hasher, &head);
-            put(hasher, &(sale.started, sale.over_at));
-            put(hasher, &(&sale.reminder_text, &sale.reminders, sale.reminded, sale.version));
+            put(hasher, &(sale.started, &sale.reminder_text, &sale.reminders, sale.reminded));
+            put(hasher, &sale.version);
             put(hasher, &sale.expiries.sorted());
+            put(hasher, &(&sale.claims, sale.orders, sale.closed_at, sale.leaving));
             for item in &sale.items {
                 let head = (&item.sku, item.per_buyer_units, item.price_minor, item.stock);
                 put(hasher, &(head, item.version));

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::due::{DueItem, DueQueue};
-use super::{Shop, buyer, catalog, flash_sale, order, profile, reservation, room, staff};
+use super::{Shop, archive, buyer, catalog, flash_sale, order, profile, reservation, room, staff};
 use crate::id::{OrderId, PaymentId, ReservationId, RoomId, SaleId, ShopId, SkuId, UserId};
 use crate::lookup::Lookup;
 use crate::view::ReservationState;
@@ -37,6 +37,7 @@ struct Frozen<'a> {
     orders: &'a Lookup<OrderId, order::Order>,
     payments: &'a Lookup<PaymentId, order::Payment>,
     buyers: &'a Lookup<UserId, buyer::Buyer>,
+    archive: &'a archive::Archive,
     unsettled: &'a BTreeSet<(SaleId, SkuId)>,
 }
 
@@ -54,6 +55,7 @@ struct Thawed {
     orders: Lookup<OrderId, order::Order>,
     payments: Lookup<PaymentId, order::Payment>,
     buyers: Lookup<UserId, buyer::Buyer>,
+    archive: archive::Archive,
     unsettled: BTreeSet<(SaleId, SkuId)>,
 }
 
@@ -73,6 +75,7 @@ impl Shop {
             orders: &self.orders,
             payments: &self.payments,
             buyers: &self.buyers,
+            archive: &self.archive,
             unsettled: &self.unsettled,
         };
         match postcard::to_extend(&frozen, vec![VERSION]) {
@@ -105,6 +108,7 @@ impl Shop {
             orders: thawed.orders,
             payments: thawed.payments,
             buyers: thawed.buyers,
+            archive: thawed.archive,
             due: DueQueue::default(),
             unsettled: thawed.unsettled,
         };

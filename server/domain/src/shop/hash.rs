@@ -18,6 +18,7 @@ impl Shop {
         put(&mut hasher, &self.buyers);
         self.hash_sales(&mut hasher);
         self.hash_orders(&mut hasher);
+        self.archive.hash(&mut hasher);
         *hasher.finalize().as_bytes()
     }
 }

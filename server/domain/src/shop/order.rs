@@ -11,7 +11,9 @@ mod tests;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
+use super::archive::ARCHIVE_AFTER;
 use super::due::DueItem;
 use super::hash::put;
 use super::{Accepted, Shop};
@@ -38,6 +40,10 @@ pub(super) struct Order {
     /// The one extension for the payment page has been given.
     pub(super) grace_given: bool,
     pub(super) refunds_required: Vec<(PaymentId, Minor)>,
+    /// Everything the provider reported on, declined attempts too.
+    pub(super) payments: SmallVec<[PaymentId; 1]>,
+    /// When it was paid or cancelled.
+    pub(super) closed_at: Option<Millis>,
     pub(super) version: u64,
 }
 
@@ -60,8 +66,8 @@ impl Order {
 
     /// What time alone will bring about in this order.
     pub(super) fn dues(&self, id: &OrderId) -> Vec<(Millis, DueItem)> {
-        if !self.is_open() {
-            return Vec::new();
+        if let Some(closed_at) = self.closed_at {
+            return vec![(closed_at + ARCHIVE_AFTER, DueItem::OrderArchive(id.clone()))];
         }
         let mut dues = vec![(self.pay_by, DueItem::OrderPayment(id.clone()))];
         if let Some(remind_at) = self.remind_at.first() {
@@ -86,7 +92,7 @@ impl Shop {
             OrderCommand::Place { order, basket, address } => {
                 self.place_order(actor, order, basket, address, now)
             }
-            OrderCommand::BeginPayment { order } => self.begin_payment(actor, order),
+            OrderCommand::BeginPayment { order } => self.begin_payment(actor, order, now),
             OrderCommand::Cancel { order, reason } => self.cancel_order(actor, order, *reason, now),
             OrderCommand::RecordPayment { order, payment, report } => {
                 self.record_payment(actor, order, payment, report, now)
@@ -103,7 +109,7 @@ impl Shop {
         now: Millis,
     ) -> Result<Accepted, Rejection> {
         self.check_release_reason(actor, reason)?;
-        let order = self.orders.get(id).ok_or(Rejection::OrderUnknown)?;
+        let order = self.orders.get(id).ok_or_else(|| self.no_order(id, now))?;
         let by_buyer = actor.role == Role::Buyer;
         if by_buyer && order.buyer != actor.user {
             return Err(Rejection::OrderUnknown);
@@ -119,7 +125,8 @@ impl Shop {
         Ok(Accepted::event(cancelled))
     }
 
-    /// Of several overdue reminders only the last is sent.
+    /// Of several overdue reminders only the last is sent, and none where time is up: the order
+    /// ends in the same step.
     pub(super) fn on_order_reminder_due(
         &self,
         id: &OrderId,
@@ -127,7 +134,7 @@ impl Shop {
         now: Millis,
     ) -> Vec<Event> {
         let Some(order) = self.orders.get(id) else { return Vec::new() };
-        if !order.is_open() {
+        if !order.is_open() || now >= order.pay_by {
             return Vec::new();
         }
         let last = order.remind_at.iter().copied().take_while(|at| *at <= now).last();
@@ -158,7 +165,8 @@ impl Shop {
         })
     }
 
-    /// Adds the newest state of every order that the events touched.
+    /// Adds the newest state of every order that the events touched. Of an order that is archived
+    /// only what is owed back is news.
     pub(super) fn write_order_documents(&self, accepted: &mut Accepted) {
         let mut written = BTreeSet::new();
         for order in accepted.events.iter().filter_map(order_of) {
@@ -168,6 +176,17 @@ impl Shop {
                 accepted.documents.push(DocumentWrite::Put { key, value });
             }
         }
+        let refunds = accepted.events.iter().filter_map(|event| self.late_refund(event));
+        accepted.documents.extend(refunds);
+    }
+
+    fn late_refund(&self, event: &Event) -> Option<DocumentWrite> {
+        let Event::RefundRequired { order, payment, amount_minor, .. } = event else { return None };
+        if self.orders.contains(order) {
+            return None;
+        }
+        let key = document::late_refund_key(order, payment);
+        Some(DocumentWrite::Put { key, value: json(&(payment, amount_minor)) })
     }
 
     /// Everything about orders and payments, in a fixed order, into a state hash.
@@ -195,7 +214,7 @@ fn order_of(event: &Event) -> Option<&OrderId> {
         | Event::OrderPaidLate { order, .. }
         | Event::OrderCancelled { order, .. }
         | Event::RefundRequired { order, .. } => Some(order),
-        Event::OrderReminded { .. } => None,
+        Event::OrderReminded { .. } | Event::OrderArchived { .. } => None,
         Event::ShopCreated { .. }
         | Event::ShopRenamed { .. }
         | Event::SettingsChanged { .. }
@@ -238,6 +257,8 @@ fn order_of(event: &Event) -> Option<&OrderId> {
         | Event::WaitlistJoined { .. }
         | Event::WaitlistLeft { .. }
         | Event::WaitlistOffered { .. }
-        | Event::OfferEnded { .. } => None,
+        | Event::OfferEnded { .. }
+        | Event::WaitlistClosed { .. }
+        | Event::SaleArchived { .. } => None,
     }
 }

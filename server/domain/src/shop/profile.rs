@@ -52,7 +52,7 @@ impl Shop {
             ShopCommand::RemoveStaff { user } => self.staff.decide_remove(user),
             ShopCommand::Follow => Ok(self.decide_follow(&actor.user)),
             ShopCommand::Unfollow => Ok(self.decide_unfollow(&actor.user)),
-            ShopCommand::EraseBuyer { buyer } => Ok(Self::decide_erasure(buyer)),
+            ShopCommand::EraseBuyer { buyer } => self.decide_erasure(buyer),
         }
     }
 

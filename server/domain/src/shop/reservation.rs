@@ -126,6 +126,7 @@ impl Shop {
 
     pub(super) fn on_reserved(&mut self, reserved: &Reserved) {
         let sale = must(self.sales.get_mut(&reserved.sale), "sale");
+        sale.claims.push(reserved.reservation.clone());
         let item = must(sale.item_mut(&reserved.sku), "item");
         match &reserved.source {
             ReservationSource::Claim { .. } => item.stock.reserve(reserved.quantity),
@@ -186,7 +187,8 @@ impl Shop {
         holder.active.retain(|active| active != id);
         item.forget_if_empty(&held.buyer);
         self.unsettled.insert((held.sale.clone(), held.sku.clone()));
-        self.buyers.entry(held.buyer.clone()).reservations.remove(id);
+        let buyer = held.buyer.clone();
+        self.change_buyer(&buyer, |buyer| buyer.reservations.remove(id));
     }
 
     /// The hold's clock stops: from now on the order's decides.
@@ -209,7 +211,8 @@ impl Shop {
         holder.sold_units += held.quantity;
         holder.active.retain(|active| active != id);
         self.unsettled.insert((held.sale.clone(), held.sku.clone()));
-        self.buyers.entry(held.buyer.clone()).reservations.remove(id);
+        let buyer = held.buyer.clone();
+        self.change_buyer(&buyer, |buyer| buyer.reservations.remove(id));
     }
 
     /// The money came after the release: takes the units again, from the sale or, where its

@@ -214,7 +214,8 @@ impl Shop {
     pub(super) fn on_waitlist_left(&mut self, sale: &SaleId, sku: &SkuId, buyer: &UserId) {
         let found = must(self.sales.get_mut(sale), "sale");
         must(found.item_mut(sku), "item").waitlist.queue.remove(buyer);
-        self.buyers.entry(buyer.clone()).waiting.remove(&(sale.clone(), sku.clone()));
+        let place = (sale.clone(), sku.clone());
+        self.change_buyer(buyer, |buyer| buyer.waiting.remove(&place));
     }
 
     pub(super) fn on_waitlist_offered(
@@ -242,8 +243,9 @@ impl Shop {
         item.forget_if_empty(buyer);
         let due = DueItem::Offer(sale.clone(), sku.clone(), buyer.clone());
         self.due.remove(offer.expires_at, due);
-        self.unsettled.insert((sale.clone(), sku.clone()));
-        self.buyers.entry(buyer.clone()).waiting.remove(&(sale.clone(), sku.clone()));
+        let place = (sale.clone(), sku.clone());
+        self.change_buyer(buyer, |buyer| buyer.waiting.remove(&place));
+        self.unsettled.insert(place);
     }
 }
 

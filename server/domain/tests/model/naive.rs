@@ -32,6 +32,7 @@ pub(crate) struct Sale {
     pub(crate) announce_at: Option<Millis>,
     pub(crate) starts_at: Option<Millis>,
     pub(crate) ends_at: Option<Millis>,
+    pub(crate) closed_at: Option<Millis>,
     pub(crate) run: SpanMs,
 }
 
@@ -85,6 +86,23 @@ pub(crate) struct Order {
     pub(crate) grace_given: bool,
     pub(crate) state: Paying,
     pub(crate) refunds: Vec<(PaymentId, Minor)>,
+    pub(crate) closed_at: Option<Millis>,
+    /// From then on only its id, its sum and its payments are known.
+    pub(crate) archived_at: Option<Millis>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Payment {
+    pub(crate) id: PaymentId,
+    pub(crate) order: OrderId,
+    pub(crate) brought: Option<Minor>,
+    /// When it was archived with its order, or came after that.
+    pub(crate) archived_at: Option<Millis>,
+}
+
+/// What is archived is forgotten after 97 days.
+pub(crate) fn is_known(archived_at: Option<Millis>, now: Millis) -> bool {
+    archived_at.is_none_or(|at| now < at + SpanMs::days(97))
 }
 
 #[derive(Debug, Default)]
@@ -98,7 +116,7 @@ pub(crate) struct Naive {
     pub(crate) waits: Vec<Wait>,
     pub(crate) orders: Vec<Order>,
     /// Payments that were recorded, with what they brought.
-    pub(crate) payments: Vec<(PaymentId, OrderId, Option<Minor>)>,
+    pub(crate) payments: Vec<Payment>,
 }
 
 impl Naive {
@@ -106,7 +124,7 @@ impl Naive {
     pub(crate) fn execute(&mut self, actor: &Actor, command: &Command, now: Millis) -> Outcome {
         let outcome = match command {
             Command::Shop(command) => self.shop(command),
-            Command::Room(command) => self.room(command),
+            Command::Room(command) => self.room(command, now),
             Command::Sale(command) => self.sale(&actor.user, command, now),
             Command::Order(command) => self.order(&actor.user, command, now),
         };
@@ -140,7 +158,7 @@ impl Naive {
         &mut self.free.iter_mut().find(|(known, ..)| known == sku).expect("a SKU").1
     }
 
-    fn room(&mut self, command: &RoomCommand) -> Outcome {
+    fn room(&mut self, command: &RoomCommand, now: Millis) -> Outcome {
         use RoomState::{Ended, Live, Paused, Scheduled};
         let (id, from, to): (_, &[RoomState], _) = match command {
             RoomCommand::Create { room, .. } => {
@@ -162,14 +180,14 @@ impl Naive {
         }
         room.1 = to;
         if to == Ended {
-            self.end_sales_without_rooms();
+            self.end_sales_without_rooms(now);
         }
         Ok(())
     }
 
     /// A sale that has no room left is over; one for all rooms may still get another, unless it
     /// runs already.
-    fn end_sales_without_rooms(&mut self) {
+    fn end_sales_without_rooms(&mut self, now: Millis) {
         let over = |sale: &Sale| match sale.state {
             SaleState::Scheduled | SaleState::Announced => {
                 sale.scope != Scope::AllRooms && !self.has_open_room(&sale.scope)
@@ -181,7 +199,7 @@ impl Naive {
         };
         let ids = self.sales.iter().filter(|sale| over(sale)).map(|sale| sale.id.clone());
         for id in ids.collect::<Vec<_>>() {
-            self.close(&id, SaleState::Ended);
+            self.close(&id, SaleState::Ended, now);
         }
     }
 
@@ -200,10 +218,10 @@ impl Naive {
             SaleCommand::Start { sale } => self.start(sale, now),
             SaleCommand::End { sale } => {
                 self.in_state(sale, &[SaleState::Live])?;
-                self.close(sale, SaleState::Ended);
+                self.close(sale, SaleState::Ended, now);
                 Ok(())
             }
-            SaleCommand::Cancel { sale } => self.cancel(sale),
+            SaleCommand::Cancel { sale } => self.cancel(sale, now),
             SaleCommand::Restock { sale, sku, units } => self.restock(sale, sku, *units),
             SaleCommand::Update { sale, change } => self.update(sale, change, now),
             SaleCommand::Claim(claim) => self.claim(user, claim, now),
@@ -273,6 +291,7 @@ impl Naive {
             announce_at: spec.starts_at.map(|starts_at| starts_at - countdown),
             starts_at: spec.starts_at,
             ends_at: spec.starts_at.map(|starts_at| starts_at + run),
+            closed_at: None,
             run,
         });
         Ok(())
@@ -334,20 +353,21 @@ impl Naive {
     }
 
     /// Ends or cancels: nobody waits any more, and what no hold has goes home when it can.
-    pub(crate) fn close(&mut self, id: &SaleId, state: SaleState) {
+    pub(crate) fn close(&mut self, id: &SaleId, state: SaleState, now: Millis) {
         let sale = self.find(id).expect("a sale");
         let promised = matches!(sale.state, SaleState::Announced | SaleState::Live);
         if !promised {
             sale.items.iter_mut().for_each(|item| item.total = 0);
         }
         sale.state = state;
+        sale.closed_at = Some(now);
         self.waits.retain(|wait| wait.sale != *id);
     }
 
-    fn cancel(&mut self, id: &SaleId) -> Outcome {
+    fn cancel(&mut self, id: &SaleId, now: Millis) -> Outcome {
         use SaleState::{Announced, Draft, Live, Scheduled};
         self.in_state(id, &[Draft, Scheduled, Announced, Live])?;
-        self.close(id, SaleState::Cancelled);
+        self.close(id, SaleState::Cancelled, now);
         let reason = ReleaseReason::SaleCancelled;
         for hold in self.holds.iter_mut().filter(|hold| hold.sale == *id) {
             if matches!(hold.state, HoldState::Held { .. }) {
@@ -360,7 +380,7 @@ impl Naive {
             let order = &self.orders[index];
             let touched = order.holds.iter().any(|hold| holds.contains(hold));
             if touched && order.state == Paying::Unpaid {
-                self.cancel_order(index, reason);
+                self.cancel_order(index, reason, now);
             }
         }
         Ok(())

@@ -6,10 +6,10 @@ use hawker_domain::command::{
 };
 use hawker_domain::id::{OrderId, PaymentId, ReservationId, SaleId, SkuId, UserId};
 use hawker_domain::money::Minor;
-use hawker_domain::time::Millis;
+use hawker_domain::time::{Millis, SpanMs};
 use hawker_domain::view::SaleState;
 
-use crate::naive::{HoldState, Naive, Order, Outcome, Paying};
+use crate::naive::{HoldState, Naive, Order, Outcome, Paying, Payment, is_known};
 
 type Lines = Vec<(SkuId, u32)>;
 
@@ -22,14 +22,19 @@ enum Due {
     Hold(ReservationId),
     Offer(SaleId, SkuId, UserId),
     Payment(OrderId),
+    ArchiveOrder(OrderId),
+    ArchiveSale(SaleId),
 }
+
+/// Whatever is closed stays so long.
+const ARCHIVE_AFTER: SpanMs = SpanMs::days(7);
 
 impl Naive {
     pub(crate) fn order(&mut self, user: &UserId, command: &OrderCommand, now: Millis) -> Outcome {
         match command {
             OrderCommand::Place { order, basket, .. } => self.place(user, order, basket, now),
             OrderCommand::BeginPayment { order } => {
-                let index = self.own_order(user, order)?;
+                let index = self.own_order(user, order, now)?;
                 let grace = self.settings.payment_grace_ms;
                 let order = &mut self.orders[index];
                 match order.state {
@@ -44,26 +49,33 @@ impl Naive {
                 Ok(())
             }
             OrderCommand::Cancel { order, reason } => {
-                let index = self.own_order(user, order)?;
+                let index = self.own_order(user, order, now)?;
                 if self.orders[index].state != Paying::Unpaid {
                     return Err("order_not_ready");
                 }
-                self.cancel_order(index, *reason);
+                self.cancel_order(index, *reason, now);
                 Ok(())
             }
             OrderCommand::RecordPayment { order, payment, report } => {
-                self.pay(order, payment, report)
+                self.pay(order, payment, report, now)
             }
         }
     }
 
-    fn own_order(&self, user: &UserId, id: &OrderId) -> Result<usize, &'static str> {
-        let mine = |order: &Order| order.id == *id && order.buyer == *user;
-        self.orders.iter().position(mine).ok_or("order_unknown")
+    fn known_order(&self, id: &OrderId, now: Millis) -> Option<usize> {
+        self.orders.iter().position(|it| it.id == *id && is_known(it.archived_at, now))
+    }
+
+    fn own_order(&self, user: &UserId, id: &OrderId, now: Millis) -> Result<usize, &'static str> {
+        let index = self.known_order(id, now).ok_or("order_unknown")?;
+        if self.orders[index].archived_at.is_some() {
+            return Err("order_archived");
+        }
+        if self.orders[index].buyer == *user { Ok(index) } else { Err("order_unknown") }
     }
 
     fn place(&mut self, user: &UserId, id: &OrderId, basket: &Basket, now: Millis) -> Outcome {
-        if self.orders.iter().any(|order| order.id == *id) {
+        if self.known_order(id, now).is_some() {
             return Err("order_exists");
         }
         let (holds, lines, total, pay_by) = match basket {
@@ -86,6 +98,8 @@ impl Naive {
             grace_given: false,
             state: Paying::Unpaid,
             refunds: Vec::new(),
+            closed_at: None,
+            archived_at: None,
         });
         Ok(())
     }
@@ -142,8 +156,9 @@ impl Naive {
         }
     }
 
-    pub(crate) fn cancel_order(&mut self, index: usize, reason: ReleaseReason) {
+    pub(crate) fn cancel_order(&mut self, index: usize, reason: ReleaseReason, now: Millis) {
         let order = &mut self.orders[index];
+        order.closed_at = Some(now);
         order.state = Paying::Cancelled(reason);
         let (holds, lines) = (order.holds.clone(), order.lines.clone());
         self.set_holds(&holds, &HoldState::Released(reason));
@@ -152,43 +167,64 @@ impl Naive {
         }
     }
 
-    fn pay(&mut self, id: &OrderId, payment: &PaymentId, report: &PaymentReport) -> Outcome {
-        let index = self.orders.iter().position(|order| order.id == *id).ok_or("order_unknown")?;
+    fn pay(
+        &mut self,
+        id: &OrderId,
+        payment: &PaymentId,
+        report: &PaymentReport,
+        now: Millis,
+    ) -> Outcome {
+        let index = self.known_order(id, now).ok_or("payment_unmatched")?;
         let order = &mut self.orders[index];
         let open = matches!(order.state, Paying::Unpaid | Paying::Pending);
         let succeeded = report.outcome == PaymentOutcome::Succeeded;
         let brought = succeeded.then_some(report.amount_minor);
-        if let Some(known) = self.payments.iter().find(|(known, ..)| known == payment) {
+        self.payments.retain(|known| is_known(known.archived_at, now));
+        if let Some(known) = self.payments.iter().find(|known| known.id == *payment) {
             let late_news = open && report.outcome == PaymentOutcome::DeclinedFinally;
-            let same = (&known.1, known.2) == (id, brought) && !late_news;
-            return if same { Ok(()) } else { Err("payment_conflict") };
+            let same = (&known.order, known.brought) == (id, brought) && !late_news;
+            let made_good = known.order == *id && known.brought.is_none() && succeeded;
+            if !made_good {
+                return if same { Ok(()) } else { Err("payment_conflict") };
+            }
         }
         if succeeded && report.amount_minor != order.total {
             return Err("payment_mismatch");
         }
         match report.outcome {
-            PaymentOutcome::Succeeded => self.succeed(index, payment, report.amount_minor),
-            PaymentOutcome::Declined if open => self.decline(index),
+            PaymentOutcome::Succeeded => self.succeed(index, payment, report.amount_minor, now),
+            PaymentOutcome::Declined if open => self.decline(index, now),
             PaymentOutcome::DeclinedFinally if open => {
-                self.cancel_order(index, ReleaseReason::PaymentFailedFinal);
+                self.cancel_order(index, ReleaseReason::PaymentFailedFinal, now);
             }
             PaymentOutcome::Declined | PaymentOutcome::DeclinedFinally => {}
         }
-        self.payments.push((payment.clone(), id.clone(), brought));
+        let gone = self.orders[index].archived_at.is_some();
+        let known = self.payments.iter_mut().find(|known| known.id == *payment);
+        match known {
+            Some(known) => known.brought = brought,
+            None => self.payments.push(Payment {
+                id: payment.clone(),
+                order: id.clone(),
+                brought,
+                archived_at: gone.then_some(now),
+            }),
+        }
         Ok(())
     }
 
-    fn succeed(&mut self, index: usize, payment: &PaymentId, amount: Minor) {
+    fn succeed(&mut self, index: usize, payment: &PaymentId, amount: Minor, now: Millis) {
         let order = &self.orders[index];
         let holds = order.holds.clone();
         let bought = match order.state {
             Paying::Unpaid | Paying::Pending => true,
             Paying::Paid => false,
-            Paying::Cancelled(_) => self.take_again(index),
+            Paying::Cancelled(_) => order.archived_at.is_none() && self.take_again(index),
         };
         if bought {
             self.set_holds(&holds, &HoldState::Sold);
             self.orders[index].state = Paying::Paid;
+            self.orders[index].closed_at = Some(now);
         } else {
             self.orders[index].refunds.push((payment.clone(), amount));
         }
@@ -253,7 +289,7 @@ impl Naive {
         true
     }
 
-    fn decline(&mut self, index: usize) {
+    fn decline(&mut self, index: usize, now: Millis) {
         let ids = self.orders[index].holds.clone();
         let mut holds = self.holds.iter().filter(|hold| ids.contains(&hold.id));
         let cancelled = |sale: &SaleId| {
@@ -261,7 +297,7 @@ impl Naive {
             sale.is_some_and(|sale| sale.state == SaleState::Cancelled)
         };
         if holds.any(|hold| cancelled(&hold.sale)) {
-            self.cancel_order(index, ReleaseReason::SaleCancelled);
+            self.cancel_order(index, ReleaseReason::SaleCancelled, now);
         } else {
             self.orders[index].state = Paying::Unpaid;
         }
@@ -273,7 +309,7 @@ impl Naive {
             if at > now {
                 return;
             }
-            self.fire(&due);
+            self.fire(&due, now);
             self.settle(now);
         }
     }
@@ -303,20 +339,35 @@ impl Naive {
             if matches!(order.state, Paying::Unpaid | Paying::Pending) {
                 all.push((Some(order.pay_by), Due::Payment(order.id.clone())));
             }
+            if let (Some(closed_at), None) = (order.closed_at, order.archived_at) {
+                all.push((Some(closed_at + ARCHIVE_AFTER), Due::ArchiveOrder(order.id.clone())));
+            }
+        }
+        for sale in self.sales.iter().filter(|sale| !self.is_needed(&sale.id)) {
+            let at = sale.closed_at.map(|closed_at| closed_at + ARCHIVE_AFTER);
+            all.push((at, Due::ArchiveSale(sale.id.clone())));
         }
         all.into_iter().filter_map(|(at, due)| Some((at?, due))).min()
     }
 
-    fn fire(&mut self, due: &Due) {
+    /// Some order that is not archived pays for a hold of the sale.
+    fn is_needed(&self, sale: &SaleId) -> bool {
+        let holds = self.holds.iter().filter(|hold| hold.sale == *sale);
+        let ids: Vec<_> = holds.map(|hold| &hold.id).collect();
+        let mut kept = self.orders.iter().filter(|order| order.archived_at.is_none());
+        kept.any(|order| order.holds.iter().any(|hold| ids.contains(&hold)))
+    }
+
+    fn fire(&mut self, due: &Due, now: Millis) {
         match due {
             Due::Announce(id) => {
                 let starts_at = self.find(id).expect("a sale").starts_at.expect("a start");
                 if self.announce_for(id, starts_at).is_err() {
-                    self.close(id, SaleState::Cancelled);
+                    self.close(id, SaleState::Cancelled, now);
                 }
             }
             Due::Start(sale) => self.find(sale).expect("a sale").state = SaleState::Live,
-            Due::End(sale) => self.close(sale, SaleState::Ended),
+            Due::End(sale) => self.close(sale, SaleState::Ended, now),
             Due::Hold(id) => {
                 let released = HoldState::Released(ReleaseReason::Expired);
                 self.set_holds(std::slice::from_ref(id), &released);
@@ -326,7 +377,18 @@ impl Naive {
             }
             Due::Payment(id) => {
                 let index = self.orders.iter().position(|order| order.id == *id);
-                self.cancel_order(index.expect("an order"), ReleaseReason::Expired);
+                self.cancel_order(index.expect("an order"), ReleaseReason::Expired, now);
+            }
+            Due::ArchiveOrder(id) => {
+                let order = self.orders.iter_mut().find(|order| order.id == *id);
+                order.expect("an order").archived_at = Some(now);
+                for payment in self.payments.iter_mut().filter(|payment| payment.order == *id) {
+                    payment.archived_at = Some(now);
+                }
+            }
+            Due::ArchiveSale(id) => {
+                self.sales.retain(|sale| sale.id != *id);
+                self.holds.retain(|hold| hold.sale != *id);
             }
         }
     }

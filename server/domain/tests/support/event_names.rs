@@ -59,6 +59,8 @@ names! {
     WaitlistLeft "waitlist_left",
     WaitlistOffered "waitlist_offered",
     OfferEnded "offer_ended",
+    WaitlistClosed "waitlist_closed",
+    SaleArchived "sale_archived",
     OrderPlaced "order_placed",
     PaymentBegun "payment_begun",
     PaymentDeclined "payment_declined",
@@ -67,4 +69,5 @@ names! {
     OrderCancelled "order_cancelled",
     OrderReminded "order_reminded",
     RefundRequired "refund_required",
+    OrderArchived "order_archived",
 }

@@ -63,4 +63,7 @@ names! {
     OrderNotReady "order_not_ready",
     PaymentMismatch "payment_mismatch",
     PaymentConflict "payment_conflict",
+    PaymentUnmatched "payment_unmatched",
+    OrderArchived "order_archived",
+    OrdersOpen "orders_open",
 }

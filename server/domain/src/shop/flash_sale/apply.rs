@@ -27,7 +27,6 @@ impl Sale {
             scope: created.scope.clone(),
             phase: first_phase(created),
             started: false,
-            over_at: None,
             terms: Terms {
                 countdown_ms: created.countdown_ms,
                 run_ms: created.run_ms,
@@ -46,6 +45,10 @@ impl Sale {
             items,
             places,
             expiries: Lookup::default(),
+            claims: Vec::new(),
+            orders: 0,
+            closed_at: None,
+            leaving: false,
             version: 1,
         }
     }
@@ -181,20 +184,36 @@ impl Shop {
 
     fn close_sale(&mut self, id: &SaleId, phase: Phase, at: Millis) {
         let had_stock = must(self.sales.get(id), "sale").phase.has_stock();
-        self.change_sale(id, |sale| (sale.phase, sale.over_at) = (phase, Some(at)));
+        self.change_sale(id, |sale| {
+            sale.phase = phase;
+            sale.closed_at = Some(at);
+        });
+        self.send_home(id);
         let sale = must(self.sales.get_mut(id), "sale");
-        for buyer in std::mem::take(&mut sale.reminders) {
-            self.buyers.entry(buyer).reminders.remove(id);
-        }
         for item in &mut sale.items {
-            for (buyer, _) in std::mem::take(&mut item.waitlist.queue).in_line() {
-                let place = (id.clone(), item.sku.clone());
-                self.buyers.entry(buyer.clone()).waiting.remove(&place);
-            }
             if had_stock {
                 self.unsettled.insert((id.clone(), item.sku.clone()));
             } else {
                 item.stock = ItemStock::default();
+            }
+        }
+    }
+
+    /// Nobody waits for it any more, neither for its start nor for its units.
+    fn send_home(&mut self, id: &SaleId) {
+        let sale = must(self.sales.get_mut(id), "sale");
+        let reminded = std::mem::take(&mut sale.reminders);
+        let lines = sale.items.iter_mut();
+        let lines: Vec<_> = lines
+            .map(|item| (item.sku.clone(), std::mem::take(&mut item.waitlist.queue)))
+            .collect();
+        for buyer in reminded {
+            self.change_buyer(&buyer, |buyer| buyer.reminders.remove(id));
+        }
+        for (sku, line) in lines {
+            let place = (id.clone(), sku);
+            for (buyer, _) in line.in_line() {
+                self.change_buyer(buyer, |buyer| buyer.waiting.remove(&place));
             }
         }
     }
@@ -234,8 +253,23 @@ impl Shop {
         });
     }
 
+    /// One order more or less stands on the sale's holds. What is due by it hangs on that only
+    /// once it is over.
+    pub(in crate::shop) fn count_order(&mut self, id: &SaleId, by: i32) {
+        let sale = must(self.sales.get_mut(id), "sale");
+        if sale.phase.is_over() {
+            self.change_sale_dues(id, |sale| sale.orders = sale.orders.saturating_add_signed(by));
+        } else {
+            sale.orders = sale.orders.saturating_add_signed(by);
+        }
+    }
+
     /// Changes a sale and keeps the due queue to what it asks for.
-    fn change_sale_dues(&mut self, id: &SaleId, change: impl FnOnce(&mut Sale)) {
+    pub(in crate::shop) fn change_sale_dues(
+        &mut self,
+        id: &SaleId,
+        change: impl FnOnce(&mut Sale),
+    ) {
         let sale = must(self.sales.get_mut(id), "sale");
         for (at, item) in sale.dues(id) {
             self.due.remove(at, item);

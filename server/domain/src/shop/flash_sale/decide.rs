@@ -14,6 +14,9 @@ use crate::shop::{Accepted, Shop};
 use crate::time::Millis;
 use crate::view::{OrderState, ReservationState};
 
+/// As many as one event names: some 7 kB of it.
+const WAITERS_NAMED_MAX: usize = 256;
+
 impl Shop {
     pub(in crate::shop) fn decide_sale(
         &self,
@@ -180,6 +183,7 @@ impl Shop {
         let mut events =
             vec![Event::SaleCancelled { sale: id.clone(), cause: CancelCause::Streamer }];
         events.extend(sale.offers_over(id, now));
+        events.extend(sale.waitlists_over(id));
         events.extend(self.holds_over(sale, now));
         Ok(Accepted::events(events))
     }
@@ -256,7 +260,7 @@ impl Shop {
 }
 
 impl Sale {
-    /// The end of the sale and, with it, of every open offer.
+    /// The end of the sale and, with it, of every open offer and every place in line.
     pub(super) fn end_events(
         &self,
         id: &SaleId,
@@ -266,6 +270,21 @@ impl Sale {
     ) -> Vec<Event> {
         let mut events = vec![Event::SaleEnded { sale: id.clone(), due_at, cause }];
         events.extend(self.offers_over(id, now));
+        events.extend(self.waitlists_over(id));
+        events
+    }
+
+    fn waitlists_over(&self, id: &SaleId) -> Vec<Event> {
+        let mut events = Vec::new();
+        for item in &self.items {
+            for some in item.waitlist.queue.in_line().chunks(WAITERS_NAMED_MAX) {
+                events.push(Event::WaitlistClosed {
+                    sale: id.clone(),
+                    sku: item.sku.clone(),
+                    buyers: some.iter().map(|(buyer, _)| (*buyer).clone()).collect(),
+                });
+            }
+        }
         events
     }
 

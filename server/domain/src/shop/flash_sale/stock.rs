@@ -89,6 +89,11 @@ impl ItemStock {
         self.sold_units += take(&mut self.reserved_units, units);
     }
 
+    /// The sale is over and being forgotten: what it sold is nobody's business any more.
+    pub(in crate::shop) fn forget_sold(&mut self, units: u32) {
+        take(&mut self.sold_units, units);
+    }
+
     /// A late payment takes its units again.
     pub(in crate::shop) fn sell_available(&mut self, units: u32) {
         self.sold_units += take(&mut self.available_units, units);

@@ -1,5 +1,7 @@
 //! What order events do to the state. Never refuses: what it is told happened.
 
+use smallvec::SmallVec;
+
 use super::{Order, Payment};
 use crate::command::ReleaseReason;
 use crate::event::{OrderLine, OrderPlaced};
@@ -7,11 +9,8 @@ use crate::id::{OrderId, PaymentId};
 use crate::money::Minor;
 use crate::shop::Shop;
 use crate::shop::invariant::must;
-use crate::time::{Millis, SpanMs};
+use crate::time::Millis;
 use crate::view::OrderState;
-
-/// How long the time of a payment says whether a buyer is new.
-const PAID_MEMORY: SpanMs = SpanMs::days(365);
 
 impl Shop {
     pub(in crate::shop) fn on_order_placed(&mut self, placed: &OrderPlaced, at: Millis) {
@@ -31,12 +30,17 @@ impl Shop {
             state: OrderState::Unpaid,
             grace_given: false,
             refunds_required: Vec::new(),
+            payments: SmallVec::new(),
+            closed_at: None,
             version: 1,
         };
         for (due_at, item) in order.dues(&placed.order) {
             self.due.add(due_at, item);
         }
         self.orders.insert(placed.order.clone(), order);
+        for sale in self.sales_behind(&placed.lines) {
+            self.count_order(&sale, 1);
+        }
         self.buyers.entry(placed.buyer.clone()).open_orders.insert(placed.order.clone());
     }
 
@@ -48,7 +52,15 @@ impl Shop {
         });
     }
 
-    pub(in crate::shop) fn on_payment_declined(&mut self, id: &OrderId, payment: &PaymentId) {
+    pub(in crate::shop) fn on_payment_declined(
+        &mut self,
+        id: &OrderId,
+        payment: &PaymentId,
+        at: Millis,
+    ) {
+        if !self.orders.contains(id) {
+            return self.archive.note_payment(id, payment, None, at);
+        }
         self.note_payment(id, payment, None);
         self.change_order(id, |order| {
             if order.state == OrderState::PaymentPending {
@@ -97,29 +109,39 @@ impl Shop {
         self.note_payment(id, payment, Some(amount_minor));
         self.change_order(id, |order| {
             order.state = OrderState::Paid { payment: payment.clone() };
+            order.closed_at = Some(at);
         });
         let order = must(self.orders.get(id), "order");
         let buyer = self.buyers.entry(order.buyer.clone());
         buyer.open_orders.remove(id);
-        buyer.paid_at.retain(|paid_at| at.since(*paid_at) < PAID_MEMORY);
+        buyer.forget_purchases(at);
         buyer.paid_at.push(at);
+        self.archive.note_purchase(&order.buyer, at);
         order.lines.clone()
     }
 
-    pub(in crate::shop) fn on_order_cancelled(&mut self, id: &OrderId, reason: ReleaseReason) {
+    pub(in crate::shop) fn on_order_cancelled(
+        &mut self,
+        id: &OrderId,
+        reason: ReleaseReason,
+        at: Millis,
+    ) {
         let order = must(self.orders.get(id), "order");
         if !order.is_open() {
             return;
         }
-        let lines = order.lines.clone();
-        self.buyers.entry(order.buyer.clone()).open_orders.remove(id);
-        self.change_order(id, |order| order.state = OrderState::Cancelled { reason });
+        let (lines, buyer) = (order.lines.clone(), order.buyer.clone());
+        self.change_order(id, |order| {
+            order.state = OrderState::Cancelled { reason };
+            order.closed_at = Some(at);
+        });
         for line in lines {
             match &line.reservation {
                 Some(reservation) => self.release(reservation, reason),
                 None => self.catalog.give(&line.sku, u64::from(line.quantity)),
             }
         }
+        self.change_buyer(&buyer, |buyer| buyer.open_orders.remove(id));
     }
 
     pub(in crate::shop) fn on_order_reminded(&mut self, id: &OrderId, due_at: Millis) {
@@ -131,7 +153,11 @@ impl Shop {
         id: &OrderId,
         payment: &PaymentId,
         amount_minor: Minor,
+        at: Millis,
     ) {
+        if !self.orders.contains(id) {
+            return self.archive.note_payment(id, payment, Some(amount_minor), at);
+        }
         self.note_payment(id, payment, Some(amount_minor));
         self.change_order(id, |order| {
             order.refunds_required.push((payment.clone(), amount_minor));
@@ -140,7 +166,9 @@ impl Shop {
 
     fn note_payment(&mut self, id: &OrderId, payment: &PaymentId, succeeded: Option<Minor>) {
         let payment_of = Payment { order: id.clone(), succeeded_minor: succeeded };
-        self.payments.insert(payment.clone(), payment_of);
+        if self.payments.insert(payment.clone(), payment_of).is_none() {
+            must(self.orders.get_mut(id), "order").payments.push(payment.clone());
+        }
     }
 
     fn change_order(&mut self, id: &OrderId, change: impl FnOnce(&mut Order)) {

@@ -7,6 +7,7 @@ use super::{Order, Payment};
 use crate::command::{Actor, PaymentOutcome, PaymentReport, ReleaseReason, Role};
 use crate::event::{Event, RefundReason};
 use crate::id::{OrderId, PaymentId, SaleId, SkuId};
+use crate::money::Minor;
 use crate::rejection::Rejection;
 use crate::shop::flash_sale::{Phase, Sale, require_buyer};
 use crate::shop::reservation::Reservation;
@@ -15,10 +16,17 @@ use crate::time::{Millis, SpanMs};
 use crate::view::OrderState;
 
 impl Shop {
-    pub(super) fn begin_payment(&self, actor: &Actor, id: &OrderId) -> Result<Accepted, Rejection> {
+    pub(super) fn begin_payment(
+        &self,
+        actor: &Actor,
+        id: &OrderId,
+        now: Millis,
+    ) -> Result<Accepted, Rejection> {
         require_buyer(actor)?;
-        let order = self.orders.get(id).filter(|order| order.buyer == actor.user);
-        let order = order.ok_or(Rejection::OrderUnknown)?;
+        let order = self.orders.get(id).ok_or_else(|| self.no_order(id, now))?;
+        if order.buyer != actor.user {
+            return Err(Rejection::OrderUnknown);
+        }
         match order.state {
             OrderState::Unpaid => {}
             OrderState::PaymentPending => return Ok(Accepted::default()),
@@ -55,9 +63,22 @@ impl Shop {
         now: Millis,
     ) -> Result<Accepted, Rejection> {
         self.staff.require(actor, &[Role::Service])?;
-        let order = self.orders.get(id).ok_or(Rejection::OrderUnknown)?;
-        if let Some(known) = self.payments.get(payment) {
-            return self.repeated_payment(known, id, order, report);
+        let Some(order) = self.orders.get(id) else {
+            return self.payment_of_archived(id, payment, report, now);
+        };
+        let is_late_success = |known: &Payment| {
+            known.order == *id
+                && known.succeeded_minor.is_none()
+                && report.outcome == PaymentOutcome::Succeeded
+        };
+        match self.payments.get(payment) {
+            // Providers try again under the id of an attempt that was declined.
+            Some(known) if is_late_success(known) => {}
+            Some(known) => return self.repeated_payment(known, id, order, report),
+            None if self.archive.knows_payment(payment, now) => {
+                return Err(Rejection::PaymentConflict);
+            }
+            None => {}
         }
         match report.outcome {
             PaymentOutcome::Succeeded => self.payment_succeeded(id, order, payment, report),
@@ -73,7 +94,8 @@ impl Shop {
         }
     }
 
-    /// The same report again is answered alike; another one under the same id is a conflict.
+    /// The same report again is answered alike; another one under the same id is a conflict, but
+    /// for a success after a decline.
     fn repeated_payment(
         &self,
         known: &Payment,
@@ -103,13 +125,7 @@ impl Shop {
         payment: &PaymentId,
         report: &PaymentReport,
     ) -> Result<Accepted, Rejection> {
-        let currency = self.currency();
-        if report.amount_minor != order.total_minor || report.currency != *currency {
-            return Err(Rejection::PaymentMismatch {
-                expected_minor: order.total_minor,
-                currency: currency.clone(),
-            });
-        }
+        self.check_amount(order.total_minor, report)?;
         let (id, payment, amount_minor) = (id.clone(), payment.clone(), report.amount_minor);
         let refund = |reason| Event::RefundRequired {
             order: id.clone(),
@@ -127,7 +143,20 @@ impl Shop {
             }
             OrderState::Cancelled { .. } => refund(RefundReason::LatePayment),
         };
-        Ok(Accepted::event(event))
+        let takes_stock = matches!(event, Event::OrderPaidLate { .. });
+        let unpinned = if takes_stock { self.pins_emptied_by(&order.lines) } else { Vec::new() };
+        Ok(Accepted::events(std::iter::once(event).chain(unpinned).collect()))
+    }
+
+    pub(in crate::shop) fn check_amount(
+        &self,
+        expected_minor: Minor,
+        report: &PaymentReport,
+    ) -> Result<(), Rejection> {
+        if report.amount_minor == expected_minor && report.currency == *self.currency() {
+            return Ok(());
+        }
+        Err(Rejection::PaymentMismatch { expected_minor, currency: self.currency().clone() })
     }
 
     /// Every unit of a cancelled order can be had once more. What the seller took back on purpose

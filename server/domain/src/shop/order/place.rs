@@ -45,7 +45,7 @@ impl Shop {
         now: Millis,
     ) -> Result<Accepted, Rejection> {
         require_buyer(actor)?;
-        if self.orders.contains(order) {
+        if self.orders.contains(order) || self.archive.knows_order(order, now) {
             return Err(Rejection::OrderExists);
         }
         let address = json(&checked_address(address)?);
@@ -59,6 +59,7 @@ impl Shop {
             return Err(invalid("basket", "comes to too much money for one order"));
         }
         let reminders = self.settings().order_reminders_ms.iter().map(|after| now + *after);
+        let unpinned = self.pins_emptied_by(&draft.lines);
         let placed = Event::OrderPlaced(OrderPlaced {
             order: order.clone(),
             buyer: actor.user.clone(),
@@ -80,7 +81,8 @@ impl Shop {
                 value: order.as_str().as_bytes().to_vec(),
             },
         ];
-        Ok(Accepted { events: vec![placed], documents, ..Accepted::default() })
+        let events = std::iter::once(placed).chain(unpinned).collect();
+        Ok(Accepted { events, documents, ..Accepted::default() })
     }
 
     fn draft_of_holds(

@@ -35,14 +35,17 @@ impl Keywords {
         &self.words
     }
 
-    /// Whether a word occurs anywhere in `text`, inside longer words too: many of the languages
-    /// of live commerce put no spaces between words.
+    /// Whether a word occurs in `text` as a word of its own: "ass" is not in "class". Scripts
+    /// without spaces between words, and Korean, which glues endings to them, have no such edges:
+    /// there a word is found anywhere. Letters and digits part from each other.
     pub(super) fn block(&self, text: &str) -> bool {
         if self.words.is_empty() {
             return false;
         }
         let matcher = self.matcher.get_or_init(|| compiled(&self.words));
-        matcher.is_match(text::folded(text).as_bytes())
+        let text = text::folded(text);
+        let mut found = matcher.find_overlapping_iter(text.as_bytes());
+        found.any(|hit| text::is_edge(&text, hit.start()) && text::is_edge(&text, hit.end()))
     }
 }
 
@@ -118,6 +121,39 @@ mod tests {
     fn a_word_written_full_width_is_found_in_plain_text() {
         assert!(keywords(&["ＳＣＡＭ"]).block("no scam"));
         assert!(keywords(&["buy  elsewhere"]).block("Buy Elsewhere"));
+    }
+
+    #[test]
+    fn a_word_inside_a_longer_one_is_another_word() {
+        let list = keywords(&["ass", "хуй", "7"]);
+        for text in ["ass", "ASS!", "kick-ass", "(ass)", "bad_ass", "ass123", "no. 7", "a7b"] {
+            assert!(list.block(text), "{text:?}");
+        }
+        for text in ["class", "assess", "bass", "ассхуйня", "17", "70", "âsse", "a\u{300}sser"]
+        {
+            assert!(!list.block(text), "{text:?}");
+        }
+        assert!(list.block("classy ass"), "the first hit is no word, the second is");
+    }
+
+    #[test]
+    fn scripts_without_spaces_have_no_edges() {
+        let list = keywords(&["假货", "ปลอม", "偽物", "ニセ", "사기", "ក្លែង"]);
+        for text in [
+            "这是假货吧",
+            "ของปลอมนะ",
+            "これは偽物だ",
+            "あのニセモノ",
+            "사기를 당했다",
+            "របស់ក្លែងក្លាយ",
+        ] {
+            assert!(list.block(text), "{text:?}");
+        }
+        assert!(
+            keywords(&["ass货"]).block("这ass货吧"),
+            "a mixed word ends as its last letter does"
+        );
+        assert!(!keywords(&["ass货"]).block("class货吧"));
     }
 
     #[test]

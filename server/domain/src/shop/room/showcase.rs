@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Shop;
 use crate::command::{Actor, Scope};
-use crate::event::Event;
+use crate::event::{Event, OrderLine};
 use crate::id::{ProductId, RoomId, SkuId};
 use crate::rejection::Rejection;
 use crate::shop::Accepted;
@@ -81,6 +81,18 @@ impl Shop {
     pub(in crate::shop) fn pins_without_stock(&self) -> Vec<Event> {
         self.unpin_where(|room, sku| {
             !self.catalog.has_free(sku, 1) && !self.sale_may_sell(room, sku)
+        })
+    }
+
+    /// Unpins what these lines take the last free unit of.
+    pub(in crate::shop) fn pins_emptied_by(&self, lines: &[OrderLine]) -> Vec<Event> {
+        let wanted = |sku: &SkuId| {
+            let ordinary = lines.iter().filter(|line| line.reservation.is_none());
+            ordinary.filter(|line| line.sku == *sku).map(|line| u64::from(line.quantity)).sum()
+        };
+        self.unpin_where(|room, sku| {
+            let units: u64 = wanted(sku);
+            units > 0 && !self.catalog.has_free(sku, units + 1) && !self.sale_may_sell(room, sku)
         })
     }
 
