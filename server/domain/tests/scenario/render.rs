@@ -69,14 +69,18 @@ pub(crate) fn show(shop: &Shop, words: &mut Words) -> Vec<String> {
             let sale = shop.sale_view(&words.id("sale")).expect("a sale");
             sale.items.iter().map(stock).collect()
         }
+        "sales" => vec![debug(&shop.sales().collect::<Vec<_>>())],
         "sale" => vec![sale(shop, &words.id("sale"))],
         "free" => vec![debug(&shop.product_view(&words.id("product")).expect("a product").stock)],
         "product" => vec![debug(&shop.product_view(&words.id("product")).expect("a product"))],
         "room" => vec![debug(&shop.room_view(&words.id("room")).expect("a room"))],
-        "order" => vec![order(&shop.order_view(&words.id("order")).expect("an order"))],
+        "order" => {
+            let view = shop.order_view(&words.id("order"));
+            vec![view.map_or_else(not_in_memory, |view| order(&view))]
+        }
         "reservation" => {
-            let view = shop.reservation_view(&words.id("reservation")).expect("a reservation");
-            vec![reservation(&view)]
+            let view = shop.reservation_view(&words.id("reservation"));
+            vec![view.map_or_else(not_in_memory, |view| reservation(&view))]
         }
         "buyer" => vec![buyer(shop, &words.id("buyer"))],
         "waitlist" => {
@@ -93,6 +97,10 @@ pub(crate) fn show(shop: &Shop, words: &mut Words) -> Vec<String> {
         "shop" => vec![debug(&shop.view().expect("a shop"))],
         other => panic!("nobody can show {other}"),
     }
+}
+
+fn not_in_memory() -> String {
+    "not in memory".to_owned()
 }
 
 fn stock(view: &StockView) -> String {
