@@ -268,6 +268,9 @@ impl Delivery {
         if let Some(item) = room_feed::item_mut(&mut shown.sale, &wire::id(stock.sku.clone())) {
             wire::update_stock_item(item, stock);
         }
+        if wire::turns(&shown.sale, stock) {
+            wire::turn_sale(&mut shown.sale, stock);
+        }
         let Some(shown) = shop.sales.get(&stock.sale) else { return };
         for feed in shop.rooms_of(&shown.scope) {
             self.publish_stock(feed, |room| room.on_stock(stock, now, interval));

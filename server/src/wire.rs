@@ -14,5 +14,5 @@ pub use from_wire::{
 pub use refusals::rejection_refusal;
 pub use to_wire::{
     at, buyer, comment, id, order, pinned, product, reservation, role, room, sale, sale_push, shop,
-    staff, stock_push, update_stock_item, waiting,
+    staff, stock_push, turn_sale, turns, update_stock_item, waiting,
 };

@@ -140,6 +140,12 @@ codes! {
         "the order asks for another amount or currency: see expected_minor";
     PaymentConflict = "payment_conflict", 409, never,
         "this payment id was reported before with another content";
+    PaymentUnmatched = "payment_unmatched", 404, never,
+        "no order of this id takes a payment, or it was closed over 97 days ago: send the money back";
+    OrderArchived = "order_archived", 409, never,
+        "the order was closed over a week ago and changes no more: read it in the list of orders";
+    OrdersOpen = "orders_open", 409, never,
+        "the buyer has orders that are not paid yet: cancel those in orders or wait for their end";
 }
 
 impl Serialize for Code {

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use hawker_domain::command::{Actor, Role};
 use hawker_domain::document;
-use hawker_domain::id::{CommandId, OrderId, RoomId, ShopId};
+use hawker_domain::id::{CommandId, OrderId, RoomId, SaleId, ShopId};
 use hawker_domain::rejection::Rejection;
 use hawker_domain::shop::Shop;
 use hawker_domain::time::{Millis, SpanMs};
-use hawker_domain::view::{Change, OrderView};
+use hawker_domain::view::{Change, OrderState, OrderView, SaleView};
 use hawker_protocol::{Answer, Code, Refusal, Request, RequestId, codec, reply, request};
+use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::auth::{Identity, Verifier};
@@ -24,6 +25,8 @@ use crate::wire;
 /// How many orders a page has, unless asked, and at most.
 const ORDERS_PAGE: u32 = 50;
 const ORDERS_PAGE_MAX: u32 = 200;
+/// Payments that came after an order was archived: one is rare, more are shown up to here.
+const LATE_REFUNDS_MAX: usize = 100;
 
 /// Serves requests. Shared by every connection.
 #[derive(Debug)]
@@ -224,8 +227,31 @@ impl Service {
         let found = self.engine.document(shop, &document::order_key(order)).await;
         let bytes = found.map_err(|error| refusals::of_journal(&error))?;
         let Some(bytes) = bytes else { return Ok(None) };
+        let mut view: OrderView = read_order(shop, order, &bytes)?;
+        match view.state {
+            OrderState::Unpaid | OrderState::PaymentPending => return Ok(Some(view)),
+            OrderState::Paid { .. } | OrderState::Cancelled { .. } => {}
+        }
+        let prefix = document::late_refunds_prefix(order);
+        let late = self.engine.documents(shop, &prefix, None, LATE_REFUNDS_MAX).await;
+        for refund in late.map_err(|error| refusals::of_journal(&error))? {
+            view.refunds_required.push(read_order(shop, order, &refund.value)?);
+            view.version += 1;
+        }
+        Ok(Some(view))
+    }
+
+    /// An archived sale as it last was.
+    pub(super) async fn stored_sale(
+        &self,
+        shop: &ShopId,
+        sale: &SaleId,
+    ) -> Result<Option<SaleView>, Refusal> {
+        let found = self.engine.document(shop, &document::sale_key(sale)).await;
+        let bytes = found.map_err(|error| refusals::of_journal(&error))?;
+        let Some(bytes) = bytes else { return Ok(None) };
         serde_json::from_slice(&bytes).map(Some).map_err(|error| {
-            tracing::error!(%shop, %order, %error, "an order's document cannot be read");
+            tracing::error!(%shop, %sale, %error, "a sale's document cannot be read");
             Refusal::new(Code::Internal)
         })
     }
@@ -309,6 +335,17 @@ impl Service {
 enum Begun {
     Command(crate::engine::Verdict),
     Read(ShopId, Box<Identity>),
+}
+
+fn read_order<T: DeserializeOwned>(
+    shop: &ShopId,
+    order: &OrderId,
+    bytes: &[u8],
+) -> Result<T, Refusal> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        tracing::error!(%shop, %order, %error, "an order's document cannot be read");
+        Refusal::new(Code::Internal)
+    })
 }
 
 /// The best of `wanted` that the token grants in this shop. Staff roles count only in the shops

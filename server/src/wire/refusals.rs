@@ -63,6 +63,11 @@ fn with_details(refusal: Refusal, rejection: &Rejection) -> Refusal {
         Rejection::ReservationNotHeld { reservation } => {
             refusal.detail("reservation", reservation.as_str())
         }
+        Rejection::OrderArchived { order } => refusal.detail("order", order.as_str()),
+        Rejection::OrdersOpen { orders } => {
+            let orders: Vec<_> = orders.iter().map(|order| order.as_str()).collect();
+            refusal.detail("orders", json(&orders))
+        }
         Rejection::OrderNotReady { order, state } => refusal
             .detail("order", order.as_str())
             .detail("state", json(&to_wire::order_state(state))),
@@ -89,7 +94,8 @@ fn with_details(refusal: Refusal, rejection: &Rejection) -> Refusal {
         | Rejection::SaleEnded
         | Rejection::NotWaiting
         | Rejection::NoOffer
-        | Rejection::PaymentConflict => refusal,
+        | Rejection::PaymentConflict
+        | Rejection::PaymentUnmatched => refusal,
     }
 }
 
@@ -146,5 +152,8 @@ fn code_of(rejection: &Rejection) -> Code {
         Rejection::OrderNotReady { .. } => Code::OrderNotReady,
         Rejection::PaymentMismatch { .. } => Code::PaymentMismatch,
         Rejection::PaymentConflict => Code::PaymentConflict,
+        Rejection::PaymentUnmatched => Code::PaymentUnmatched,
+        Rejection::OrderArchived { .. } => Code::OrderArchived,
+        Rejection::OrdersOpen { .. } => Code::OrdersOpen,
     }
 }

@@ -231,6 +231,19 @@ pub fn update_stock_item(item: &mut object::StockItem, view: &view::StockView) {
     *item = object::StockItem { price_minor, ..stock_item(view) };
 }
 
+/// Whether the units that moved made a live sale sold out, or the other way about.
+pub fn turns(sale: &object::Sale, view: &view::StockView) -> bool {
+    let runs = |state| matches!(state, object::SaleState::Live | object::SaleState::SoldOut);
+    let now = sale_state(view.sale_state);
+    sale.state != now && runs(sale.state) && runs(now)
+}
+
+/// Brings the sale's own state up to date.
+pub fn turn_sale(sale: &mut object::Sale, view: &view::StockView) {
+    sale.state = sale_state(view.sale_state);
+    sale.version = view.sale_version;
+}
+
 pub fn stock_push(sale: Id, item: &object::StockItem) -> Push {
     push::RoomStock {
         sale,

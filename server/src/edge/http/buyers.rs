@@ -20,9 +20,11 @@ pub(super) async fn get_buyer(call: Call) -> Answered {
 
 /// Erases a person: texts, names and addresses are gone.
 ///
-/// Orders and holds go on under his id, since stock and money hang on them.
+/// Closed orders and holds go on under his id, since stock and money hang on them. An order that
+/// may still be paid keeps its address: cancel it first, or wait for its end. The address of a paid
+/// order goes too, so read it before if it is still to be sent.
 #[utoipa::path(delete, path = "/v1/shops/{shop}/buyers/{buyer}", tag = "buyers",
-    responses((status = 200, body = BuyerErased)))]
+    responses((status = 200, body = BuyerErased), (status = 409, description = "orders_open")))]
 pub(super) async fn erase_buyer(call: Call) -> Answered {
     let (shop, buyer) = (call.shop()?, call.id("buyer")?);
     let command = ShopCommand::EraseBuyer { buyer: UserId::checked(buyer.as_str()) };

@@ -81,24 +81,28 @@ fn address(address: command::Address) -> Option<Address> {
 #[utoipa::path(post, path = "/v1/shops/{shop}/orders/{order}/cancel", tag = "orders",
     request_body = CancelOrder,
     responses((status = 200, body = OrderChanged), (status = 404, description = "order_unknown"),
-        (status = 409, description = "order_not_ready")))]
+        (status = 409, description = "order_not_ready, order_archived")))]
 pub(super) async fn cancel_order(call: Call) -> Answered {
     let (shop, order) = (call.shop()?, order_id(&call)?);
     let reason = match call.body::<CancelOrder>()?.reason {
         CancelReason::SellerCancel => ReleaseReason::SellerCancel,
         CancelReason::Fraud => ReleaseReason::Fraud,
     };
-    let command = OrderCommand::Cancel { order, reason };
-    ok(&changed(call.submit(&shop, wire::KEEPERS, command).await?)?)
+    let command = OrderCommand::Cancel { order: order.clone(), reason };
+    let answer = call.submit(&shop, wire::KEEPERS, command).await?;
+    ok(&changed(&call, &shop, &order, answer).await?)
 }
 
 /// Reports what the payment provider said.
 ///
 /// The provider's payment id is the key: the same report again is answered alike, with or without
-/// an `Idempotency-Key`. Money that buys nothing shows in `refunds_required`.
+/// an `Idempotency-Key`, and a success after a decline under one id counts. Money that buys nothing
+/// shows in `refunds_required`. A week after an order was paid or cancelled new money buys nothing
+/// any more; 97 days later it is not matched.
 #[utoipa::path(post, path = "/v1/shops/{shop}/orders/{order}/payments", tag = "orders",
     request_body = ReportPayment,
-    responses((status = 200, body = OrderChanged), (status = 404, description = "order_unknown"),
+    responses((status = 200, body = OrderChanged),
+        (status = 404, description = "payment_unmatched"),
         (status = 409, description = "payment_mismatch, payment_conflict")))]
 pub(super) async fn report_payment(call: Call) -> Answered {
     let (shop, order) = (call.shop()?, order_id(&call)?);
@@ -115,15 +119,24 @@ pub(super) async fn report_payment(call: Call) -> Answered {
         },
     };
     let payment = PaymentId::checked(body.payment.as_str());
-    let command = OrderCommand::RecordPayment { order, payment, report };
-    ok(&changed(call.submit(&shop, &[Role::Service], command).await?)?)
+    let command = OrderCommand::RecordPayment { order: order.clone(), payment, report };
+    let answer = call.submit(&shop, &[Role::Service], command).await?;
+    ok(&changed(&call, &shop, &order, answer).await?)
 }
 
-fn changed(answer: engine::Answer) -> Result<OrderChanged, Refusal> {
-    match answer.result {
-        Some(Change::Order(view)) => Ok(OrderChanged { order: wire::order(&view) }),
-        _ => Err(Refusal::new(Code::Internal)),
+/// The order as the shop has it, or as it was written down if it is archived.
+async fn changed(
+    call: &Call,
+    shop: &ShopId,
+    order: &OrderId,
+    answer: engine::Answer,
+) -> Result<OrderChanged, Refusal> {
+    if let Some(Change::Order(view)) = answer.result {
+        return Ok(OrderChanged { order: wire::order(&view) });
     }
+    let view = call.service().stored_order(shop, order).await?;
+    let view = view.ok_or(Refusal::new(Code::Internal))?;
+    Ok(OrderChanged { order: wire::order(&view) })
 }
 
 fn order_id(call: &Call) -> Result<OrderId, Refusal> {

@@ -31,7 +31,7 @@ pub(super) async fn create_sale(call: Call) -> Answered {
     call.perform_creation(request::SaleCreate { shop, command_id, sale, spec }).await
 }
 
-/// Lists the shop's sales.
+/// Lists the shop's sales, those that are over for a week after their end.
 #[utoipa::path(get, path = "/v1/shops/{shop}/sales", tag = "sales",
     params(
         ("state" = Option<SaleState>, Query, description = "Only those in this state."),
@@ -50,12 +50,17 @@ pub(super) async fn list_sales(call: Call) -> Answered {
     ok(&Sales { sales })
 }
 
-/// Shows a sale.
+/// Shows a sale, however old.
 #[utoipa::path(get, path = "/v1/shops/{shop}/sales/{sale}", tag = "sales",
     responses((status = 200, body = SaleChanged), (status = 404, description = "sale_unknown")))]
 pub(super) async fn get_sale(call: Call) -> Answered {
     let (shop, sale) = (call.shop()?, SaleId::checked(call.id("sale")?.as_str()));
-    let view = call.ask(&shop, wire::HOSTS, move |shop, _| shop.sale_view(&sale)).await?;
+    let asked = sale.clone();
+    let view = call.ask(&shop, wire::HOSTS, move |shop, _| shop.sale_view(&asked)).await?;
+    let view = match view {
+        Some(view) => Some(view),
+        None => call.service().stored_sale(&shop, &sale).await?,
+    };
     let view = view.ok_or(Refusal::new(Code::SaleUnknown))?;
     ok(&SaleChanged { sale: wire::sale(&view) })
 }
