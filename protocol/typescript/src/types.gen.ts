@@ -77,6 +77,9 @@ export type Code =
   | "order_not_ready"
   | "payment_mismatch"
   | "payment_conflict"
+  | "payment_unmatched"
+  | "order_archived"
+  | "orders_open"
 ;
 
 /** Why a request was not done. Details stand beside the code. */

@@ -175,15 +175,11 @@ impl State {
         if !is_for_buyers(sale) || (called_off && !self.sales.contains_key(&sale.sale)) {
             return Vec::new();
         }
+        // The sale says it all, newer than what waited.
+        self.stock_dirty.retain(|(waiting, _)| *waiting != sale.sale);
         self.sales.insert(sale.sale.clone(), sale.clone());
         self.drop_old_sales();
-        self.tell_sale(sale.clone())
-    }
-
-    /// The sale says it all, newer than what waited.
-    fn tell_sale(&mut self, sale: Sale) -> Vec<Numbered> {
-        self.stock_dirty.retain(|(waiting, _)| *waiting != sale.sale);
-        vec![self.number(&push::RoomSale { sale }.into(), Class::Critical)]
+        vec![self.number(&push::RoomSale { sale: sale.clone() }.into(), Class::Critical)]
     }
 
     fn drop_old_sales(&mut self) {
@@ -194,7 +190,7 @@ impl State {
         old.iter().for_each(|sale| drop(self.sales.remove(sale)));
     }
 
-    /// Units moved. A change of the item's state leaves at once, as the whole sale where that is
+    /// Units moved. A change of the item's state leaves at once, followed by the sale where that is
     /// sold out or live again with it, and so does the first move after quiet; what follows closely waits for its turn and is told with the newest figures only.
     pub(super) fn on_stock(
         &mut self,
@@ -213,13 +209,14 @@ impl State {
         }
         let turned = item.state != before.state;
         self.encoded = None;
+        self.stock_dirty.insert((sale.clone(), sku));
         if let Some(sale) = self.sales.get_mut(&sale).filter(|sale| wire::turns(sale, stock)) {
             wire::turn_sale(sale, stock);
             let sale = sale.clone();
-            self.stock_told_at = Some(now);
-            return self.tell_sale(sale);
+            let mut lines = self.take_stock(now);
+            lines.push(self.number(&push::RoomSale { sale }.into(), Class::Critical));
+            return lines;
         }
-        self.stock_dirty.insert((sale, sku));
         if turned || self.is_stock_due(now, interval) { self.take_stock(now) } else { Vec::new() }
     }
 

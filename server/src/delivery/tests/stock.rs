@@ -55,6 +55,22 @@ async fn a_change_of_state_does_not_wait() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn regression_a_sale_that_sells_out_or_reopens_says_so() {
+    // Only its items did; the sale itself was told as live until it ended.
+    let house = quiet_house(2).await;
+    house.driver.buy("ann", claim("r1", "h1", 1)).await.unwrap();
+    assert_eq!(house.told("r1", "room.sale").len(), 0, "it is live as before");
+    house.driver.buy("bob", claim("r1", "h2", 1)).await.unwrap();
+    let told = house.told("r1", "room.sale").pop().unwrap().1["sale"].clone();
+    assert_eq!((&told["state"], &told["items"][0]["available"]), (&"sold_out".into(), &0.into()));
+    house.driver.buy("bob", release("h2")).await.unwrap();
+    let again = house.told("r1", "room.sale").pop().unwrap().1["sale"].clone();
+    assert_eq!((&again["state"], &again["items"][0]["available"]), (&"live".into(), &1.into()));
+    assert!(told["version"].as_u64() < again["version"].as_u64());
+    assert_eq!(house.told("r1", "room.sale").len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn regression_what_was_told_at_once_delays_nothing_that_comes_later() {
     // The room was still on the list of those that wait: its turn came, told nothing, and made
     // the next move wait for another interval.
