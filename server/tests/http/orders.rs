@@ -89,7 +89,34 @@ async fn a_payment_counts_once_however_often_it_is_reported() {
     assert_eq!(second["order"]["refunds_required"][0]["payment"], "p2");
     let unknown = "/v1/shops/acme/orders/o9/payments";
     let answer = bench.send(ask("POST", unknown).json(payment("p3", 1))).await;
-    answer.refused(404, "order_unknown");
+    answer.refused(404, "payment_unmatched");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_archived_order_is_read_from_its_document_and_new_money_for_it_is_owed_back() {
+    let bench = bench().await;
+    order(&bench, "ann", "o1").await;
+    let path = "/v1/shops/acme/orders/o1";
+    let payments = format!("{path}/payments");
+    let paid = bench.send(ask("POST", &payments).json(payment("p1", 3_000))).await.ok();
+    tokio::time::advance(std::time::Duration::from_secs(8 * 86_400)).await;
+    let again = bench.send(ask("POST", &payments).json(payment("p1", 3_000))).await.ok();
+    assert_eq!(again, paid, "the same answer, from the document");
+    let late = bench.send(ask("POST", &payments).json(payment("p2", 3_000))).await.ok();
+    assert_eq!(late["order"]["refunds_required"][0]["payment"], "p2");
+    assert!(late["order"]["version"].as_u64() > paid["order"]["version"].as_u64());
+    let detail = bench.send(ask("GET", path)).await.ok();
+    assert_eq!(
+        (&detail["order"], &detail["address"]["city"]),
+        (&late["order"], &json!("Springfield"))
+    );
+    let list = bench.send(ask("GET", "/v1/shops/acme/orders?buyer=ann")).await.ok();
+    assert_eq!(list["orders"], json!([late["order"]]));
+    let reason = json!({ "reason": "seller_cancel" });
+    let cancelled = bench.send(ask("POST", &format!("{path}/cancel")).json(reason)).await;
+    assert_eq!(cancelled.refused(409, "order_archived")["order"], "o1");
+    let feed = bench.send(ask("GET", "/v1/shops/acme/events")).await.ok();
+    assert!(feed.to_string().contains("order_archived"), "{feed}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,6 +125,12 @@ async fn erasing_a_buyer_removes_the_address_and_leaves_the_history_whole() {
     order(&bench, "ann", "o1").await;
     let state = bench.send(ask("GET", "/v1/shops/acme/buyers/ann")).await.ok();
     assert_eq!(state["state"]["orders"][0]["order"], "o1");
+    let early = bench.send(ask("DELETE", "/v1/shops/acme/buyers/ann")).await;
+    assert_eq!(early.refused(409, "orders_open")["orders"], json!(["o1"]));
+    let detail = bench.send(ask("GET", "/v1/shops/acme/orders/o1")).await.ok();
+    assert_eq!(detail["address"]["city"], "Springfield", "it may still have to be sent");
+    let payments = "/v1/shops/acme/orders/o1/payments";
+    bench.send(ask("POST", payments).json(payment("p1", 3_000))).await.ok();
     let erased = bench.send(ask("DELETE", "/v1/shops/acme/buyers/ann")).await.ok();
     assert_eq!(erased, json!({ "buyer": "ann" }));
     let detail = bench.send(ask("GET", "/v1/shops/acme/orders/o1")).await.ok();

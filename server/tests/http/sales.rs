@@ -55,6 +55,20 @@ async fn sales_are_listed_by_state_and_room() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_archived_sale_is_listed_no_more_and_still_shown() {
+    let bench = bench().await;
+    bench.send(ask("POST", "/v1/shops/acme/sales").json(flash(10))).await.ok();
+    let cancelled = bench.send(ask("POST", "/v1/shops/acme/sales/s1/cancel")).await.ok();
+    tokio::time::advance(std::time::Duration::from_secs(8 * 86_400)).await;
+    let list = bench.send(ask("GET", "/v1/shops/acme/sales")).await.ok();
+    assert_eq!(list["sales"], json!([]));
+    let shown = bench.send(ask("GET", "/v1/shops/acme/sales/s1")).await.ok();
+    assert_eq!(shown, cancelled);
+    bench.send(ask("GET", "/v1/shops/acme/sales/s2")).await.refused(404, "sale_unknown");
+    bench.send(ask("POST", "/v1/shops/acme/sales/s1/end")).await.refused(404, "sale_unknown");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_sale_that_cannot_be_is_refused_with_its_reason() {
     let bench = bench().await;
     let path = "/v1/shops/acme/sales";
