@@ -141,7 +141,7 @@ codes! {
     PaymentConflict = "payment_conflict", 409, never,
         "this payment id was reported before with another content";
     PaymentUnmatched = "payment_unmatched", 404, never,
-        "no order of this id takes a payment, or it was closed over 97 days ago: send the money back";
+        "no order, or one that was archived over 97 days ago: send the money back at the provider";
     OrderArchived = "order_archived", 409, never,
         "the order was closed over a week ago and changes no more: read it in the list of orders";
     OrdersOpen = "orders_open", 409, never,

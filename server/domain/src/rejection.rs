@@ -107,8 +107,8 @@ pub enum Rejection {
     )]
     OrderArchived { order: OrderId },
     #[error(
-        "no order with this id can take a payment, or it was closed over 97 days ago: send the \
-         money back at the provider, the feed has every order"
+        "no order, or one that was archived over 97 days ago: send the money back at the provider, \
+         the feed has every order"
     )]
     PaymentUnmatched,
     #[error("the buyer has orders that are not paid yet: cancel them or wait for their end")]

@@ -191,7 +191,8 @@ impl State {
     }
 
     /// Units moved. A change of the item's state leaves at once, followed by the sale where that is
-    /// sold out or live again with it, and so does the first move after quiet; what follows closely waits for its turn and is told with the newest figures only.
+    /// sold out or live again with it, and so does the first move after quiet; what follows closely
+    /// waits for its turn and is told with the newest figures only.
     pub(super) fn on_stock(
         &mut self,
         stock: &view::StockView,

@@ -1,3 +1,5 @@
+//! What stays in memory when everything is finished, counted in rows.
+
 use super::*;
 use crate::command::{Actor, Command, OrderCommand, PaymentOutcome, Role, SaleCommand};
 use crate::command::{Basket, BasketLine, Claim, ReleaseReason};
