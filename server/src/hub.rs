@@ -3,14 +3,18 @@
 
 mod transport;
 
+mod deflate;
 mod frame;
 mod meters;
 mod options;
 
 mod connection;
 mod directory;
+mod machine;
 mod outbox;
 mod reader;
+mod walker;
+mod wheel;
 
 mod fan_out;
 mod ring;
@@ -101,7 +105,13 @@ impl Hub {
     /// Takes over an upgraded socket. `leftover` is what was read past the handshake; drop its
     /// buffer afterwards. For a TCP stream call [`tune`] first.
     pub fn connect(&self, transport: impl Transport, leftover: &[u8]) -> Reader {
-        Reader::new(Connection::open(&self.shared, transport), leftover)
+        Reader::new(Connection::open(&self.shared, transport, false), leftover)
+    }
+
+    /// The same for a client with whom compressed messages (permessage-deflate, no context
+    /// takeover on either side) were agreed on.
+    pub fn connect_deflated(&self, transport: impl Transport, leftover: &[u8]) -> Reader {
+        Reader::new(Connection::open(&self.shared, transport, true), leftover)
     }
 
     /// Subscribes a connection; what it may hear is for the caller to decide. Nothing is pushed

@@ -13,8 +13,9 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::frame::Frame;
 use super::meters::Meters;
 use super::options::{Limits, Options};
-use super::outbox::{Flushed, Lane, Outbox, Phase, Sent, Waiter};
+use super::outbox::{Drained, Lane, Outbox, Phase, Sent, Waiter};
 use super::transport::Transport;
+use super::wheel::Wheel;
 use crate::bus::UserId;
 
 /// Close code of a reader who is too slow; he may come back and resume.
@@ -29,6 +30,7 @@ pub struct ConnectionId(u64);
 pub(super) struct Shared {
     pub(super) options: Options,
     pub(super) meters: Meters,
+    pub(super) wheel: Arc<Wheel>,
     next_id: AtomicU64,
 }
 
@@ -37,6 +39,7 @@ pub struct Connection<T: Transport + ?Sized = dyn Transport> {
     id: ConnectionId,
     user: OnceLock<UserId>,
     shared: Arc<Shared>,
+    deflates: bool,
     outbox: Mutex<Outbox>,
     transport: T,
 }
@@ -52,17 +55,24 @@ pub struct Stats {
 
 impl Shared {
     pub(super) fn new(options: Options) -> Arc<Self> {
-        Arc::new(Self { options, meters: Meters::new(), next_id: AtomicU64::new(1) })
+        let (meters, wheel) = (Meters::new(), Wheel::new());
+        Arc::new(Self { options, meters, wheel, next_id: AtomicU64::new(1) })
     }
 }
 
 impl Connection {
-    pub(super) fn open(shared: &Arc<Shared>, transport: impl Transport) -> Arc<Self> {
+    /// `deflates`: compressed messages were agreed on in the handshake.
+    pub(super) fn open(
+        shared: &Arc<Shared>,
+        transport: impl Transport,
+        deflates: bool,
+    ) -> Arc<Self> {
         shared.meters.connections.increment(1.0);
         Arc::new(Connection {
             id: ConnectionId(shared.next_id.fetch_add(1, Ordering::Relaxed)),
             user: OnceLock::new(),
             shared: Arc::clone(shared),
+            deflates,
             outbox: Mutex::new(Outbox::new(shared.options.buyer.outbox_bytes_max)),
             transport,
         })
@@ -131,6 +141,10 @@ impl Connection {
         &self.transport
     }
 
+    pub(super) fn deflates(&self) -> bool {
+        self.deflates
+    }
+
     pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
@@ -147,26 +161,17 @@ impl Connection {
     /// Asks for one call of `waiter` once the outbox is empty. `false`: it is empty already, or
     /// nothing will be sent any more.
     pub(super) fn when_drained(&self, waiter: Weak<dyn Waiter>) -> bool {
-        let mut outbox = self.outbox.lock();
-        let waits = outbox.draining && outbox.phase == Phase::Open;
-        if waits {
-            outbox.add_waiter(waiter, Instant::now());
-        }
-        waits
+        self.outbox.lock().when_drained(waiter, Instant::now())
     }
 
     /// Whether a task is bound to empty the outbox.
     pub(super) fn is_draining(&self) -> bool {
-        self.outbox.lock().draining
+        self.outbox.lock().is_draining()
     }
 
     /// Shuts the transport down once everything has left.
     pub(super) fn hang_up(&self) {
-        let mut outbox = self.outbox.lock();
-        outbox.hang_up = true;
-        if outbox.is_empty() {
-            outbox.end();
-            drop(outbox);
+        if self.outbox.lock().hang_up() {
             self.transport.shutdown();
         }
     }
@@ -178,9 +183,11 @@ impl Connection {
     }
 
     fn push(self: &Arc<Self>, frame: &Frame, lane: Lane) -> Sent {
+        // Outside the lock: whoever comes first compresses for all.
+        let bytes = frame.form(self.deflates);
         let mut outbox = self.outbox.lock();
         let before = (outbox.writes, outbox.written_bytes);
-        let sent = outbox.push(&self.transport, frame, lane);
+        let sent = outbox.push(&self.transport, bytes, lane);
         let meters = &self.shared.meters;
         meters.writes.increment(outbox.writes - before.0);
         meters.written_bytes.increment(outbox.written_bytes - before.1);
@@ -197,7 +204,7 @@ impl Connection {
         match sent {
             Sent::Queued => {
                 meters.outbox_bytes.record(outbox.queued_bytes() as f64);
-                if !std::mem::replace(&mut outbox.draining, true) {
+                if outbox.claim_drain() {
                     tokio::spawn(Arc::clone(self).drain());
                 }
             }
@@ -216,7 +223,7 @@ impl Connection {
             return;
         }
         outbox.close_code = code;
-        let sent = outbox.push_close(&self.transport, frame);
+        let sent = outbox.push_close(&self.transport, frame.bytes());
         self.follow_up(outbox, sent);
         if sent != Sent::Closed {
             tokio::spawn(cut_later(Arc::downgrade(self), self.shared.options.close_timeout()));
@@ -250,34 +257,25 @@ impl Connection {
     /// Whether anything left, or `None` when the drain's work is over.
     fn drain_once(&self) -> Option<bool> {
         let mut outbox = self.outbox.lock();
-        if outbox.phase == Phase::Closed {
-            return None;
-        }
         let before = (outbox.writes, outbox.written_bytes);
-        let flushed = outbox.flush(&self.transport);
-        let bytes = outbox.written_bytes - before.1;
+        let drained = outbox.drain(&self.transport);
         self.shared.meters.writes.increment(outbox.writes - before.0);
-        self.shared.meters.written_bytes.increment(bytes);
-        match flushed {
-            Flushed::More => Some(bytes > 0),
-            Flushed::Broken => {
-                drop(outbox);
-                self.transport.shutdown();
-                None
-            }
-            Flushed::Empty => {
-                let waiters = outbox.rest();
-                let hang_up = outbox.hang_up;
-                drop(outbox);
+        self.shared.meters.written_bytes.increment(outbox.written_bytes - before.1);
+        drop(outbox);
+        match drained {
+            Drained::More { moved } => return Some(moved),
+            Drained::Broken => self.transport.shutdown(),
+            Drained::Closed => {}
+            Drained::Empty { waiters, hang_up } => {
                 if hang_up {
                     self.cut();
                 }
                 for waiter in waiters.iter().filter_map(Weak::upgrade) {
                     waiter.on_drained(self.id);
                 }
-                None
             }
         }
+        None
     }
 
     /// When the patience with a blocked socket ends. A closing one needs no limit: the close

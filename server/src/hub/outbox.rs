@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Weak;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::frame::Frame;
 use super::transport::Transport;
 
 /// Who wants to know when a connection that was behind has caught up.
@@ -47,8 +47,21 @@ pub(super) enum Phase {
     Closed,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Flushed {
+/// What a drain has to do next.
+#[derive(Debug)]
+pub(super) enum Drained {
+    /// Wait until the transport takes more; whether anything has left just now.
+    More { moved: bool },
+    /// The queue is empty and the drain's work is over. It **must** call the waiters, outside the
+    /// lock, and shut the transport down if asked to.
+    Empty { waiters: Vec<Weak<dyn Waiter>>, hang_up: bool },
+    /// The transport has failed: shut it down.
+    Broken,
+    /// Somebody else has shut it down.
+    Closed,
+}
+
+enum Flushed {
     Empty,
     More,
     Broken,
@@ -57,16 +70,16 @@ pub(super) enum Flushed {
 pub(super) struct Outbox {
     /// The first `written` bytes of the front frame have left. A front of which a part has left
     /// is never dropped: its tail would be missing in the middle of the stream.
-    queue: VecDeque<Frame>,
+    queue: VecDeque<Bytes>,
     written: usize,
     queued_bytes: usize,
     bytes_max: usize,
     pub(super) phase: Phase,
     pub(super) close_code: Option<u16>,
     /// Whether a task is bound to empty the queue.
-    pub(super) draining: bool,
+    draining: bool,
     /// Shut the transport down as soon as the queue is empty.
-    pub(super) hang_up: bool,
+    hang_up: bool,
     /// Since when rooms skip this connection.
     pub(super) behind_since: Option<Instant>,
     waiters: Vec<Weak<dyn Waiter>>,
@@ -101,13 +114,51 @@ impl Outbox {
         self.queued_bytes
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining
+    }
+
+    /// Whether the caller **must** start a drain, after a push that was queued: nobody else will.
+    pub(super) fn claim_drain(&mut self) -> bool {
+        !std::mem::replace(&mut self.draining, true)
+    }
+
+    /// One turn of the drain, which is to come back whenever the transport takes more.
+    pub(super) fn drain(&mut self, io: &dyn Transport) -> Drained {
+        if self.phase == Phase::Closed {
+            return Drained::Closed;
+        }
+        let before = self.written_bytes;
+        match self.flush(io) {
+            Flushed::More => Drained::More { moved: self.written_bytes > before },
+            Flushed::Broken => Drained::Broken,
+            Flushed::Empty => Drained::Empty { waiters: self.rest(), hang_up: self.hang_up },
+        }
+    }
+
+    /// Asks for the end once everything has left; whether that is now.
+    pub(super) fn hang_up(&mut self) -> bool {
+        self.hang_up = true;
+        let is_now = self.queue.is_empty();
+        if is_now {
+            self.end();
+        }
+        is_now
+    }
+
+    /// Asks for one call of `waiter` once the queue is empty. `false`: it is empty already, or
+    /// nothing will be sent any more.
+    pub(super) fn when_drained(&mut self, waiter: Weak<dyn Waiter>, now: Instant) -> bool {
+        let waits = self.draining && self.phase == Phase::Open;
+        if waits {
+            self.add_waiter(waiter, now);
+        }
+        waits
     }
 
     /// Sends or queues a frame. An empty outbox takes a frame of any size: otherwise one that is
     /// larger than the limit could never leave.
-    pub(super) fn push(&mut self, io: &dyn Transport, frame: &Frame, lane: Lane) -> Sent {
+    pub(super) fn push(&mut self, io: &dyn Transport, frame: &Bytes, lane: Lane) -> Sent {
         if self.phase != Phase::Open {
             return Sent::Closed;
         }
@@ -126,7 +177,7 @@ impl Outbox {
     }
 
     /// Sends or queues the last frame of this connection, whatever the limit says.
-    pub(super) fn push_close(&mut self, io: &dyn Transport, frame: &Frame) -> Sent {
+    pub(super) fn push_close(&mut self, io: &dyn Transport, frame: &Bytes) -> Sent {
         if self.phase != Phase::Open {
             return Sent::Closed;
         }
@@ -145,15 +196,16 @@ impl Outbox {
     /// Drops what has not begun to leave.
     pub(super) fn forget_unsent(&mut self) {
         let keep = usize::from(self.written > 0);
-        let dropped: usize = self.queue.drain(keep.min(self.queue.len())..).map(|f| f.len()).sum();
+        let unsent = self.queue.drain(keep.min(self.queue.len())..);
+        let dropped: usize = unsent.map(|frame| frame.len()).sum();
         self.queued_bytes -= dropped;
     }
 
     /// Writes until the queue is empty or the transport is full.
-    pub(super) fn flush(&mut self, io: &dyn Transport) -> Flushed {
+    fn flush(&mut self, io: &dyn Transport) -> Flushed {
         while let Some(front) = self.queue.front() {
             self.writes += 1;
-            match io.try_write(&front.bytes()[self.written..]) {
+            match io.try_write(&front[self.written..]) {
                 Ok(0) => return self.break_off(),
                 Ok(bytes) => self.advance(bytes),
                 Err(error) if is_transient(&error) => return Flushed::More,
@@ -173,7 +225,7 @@ impl Outbox {
     }
 
     /// Marks the connection as skipped by somebody.
-    pub(super) fn add_waiter(&mut self, waiter: Weak<dyn Waiter>, now: Instant) {
+    fn add_waiter(&mut self, waiter: Weak<dyn Waiter>, now: Instant) {
         self.behind_since.get_or_insert(now);
         if !self.waiters.iter().any(|known| known.ptr_eq(&waiter)) {
             self.waiters.push(waiter);
@@ -181,16 +233,16 @@ impl Outbox {
     }
 
     /// The queue is empty: no task is bound to it any more, and those who waited are returned.
-    pub(super) fn rest(&mut self) -> Vec<Weak<dyn Waiter>> {
+    fn rest(&mut self) -> Vec<Weak<dyn Waiter>> {
         self.draining = false;
         self.behind_since = None;
         self.queue = VecDeque::new();
         std::mem::take(&mut self.waiters)
     }
 
-    fn write_first(&mut self, io: &dyn Transport, frame: &Frame) -> Sent {
+    fn write_first(&mut self, io: &dyn Transport, frame: &Bytes) -> Sent {
         self.writes += 1;
-        match io.try_write(frame.bytes()) {
+        match io.try_write(frame) {
             Ok(bytes) if bytes == frame.len() => {
                 self.written_bytes += bytes as u64;
                 Sent::Written
@@ -211,7 +263,7 @@ impl Outbox {
         }
     }
 
-    fn enqueue(&mut self, frame: Frame, written: usize) {
+    fn enqueue(&mut self, frame: Bytes, written: usize) {
         if self.queue.is_empty() {
             self.written = written;
         }

@@ -1,37 +1,28 @@
-//! What a client says: whole messages out of the socket's bytes. Owns the protocol machine, the
-//! pings and the end of a connection; never knows what a message means.
+//! What a client says: whole messages out of the socket's bytes. Owns the pings and the end of a
+//! connection, and keeps nothing of the protocol while nothing is incomplete; never knows what a
+//! message means.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::io::{self, Read, Write};
-use std::pin::Pin;
+use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::time::{Instant, Sleep, sleep_until};
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
-use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio::time::Instant;
 
 pub use tokio_tungstenite::tungstenite::Utf8Bytes;
 pub use tokio_tungstenite::tungstenite::handshake::derive_accept_key as accept_key;
 
 use super::connection::Connection;
 use super::frame::Frame;
+use super::machine::{Fed, Machine};
 use super::options::Limits;
+use super::wheel::Timer;
 
 /// One read takes at most this much; the buffer belongs to the thread, not to the connection.
 const SCRATCH_BYTES: usize = 16 << 10;
 
-/// What the protocol machine copies at a time: small, because each connection keeps it.
-const MACHINE_BUFFER_BYTES: usize = 256;
-
-const CLOSE_PROTOCOL: u16 = 1002;
-const CLOSE_BINARY: u16 = 1003;
-const CLOSE_NOT_UTF8: u16 = 1007;
-const CLOSE_TOO_BIG: u16 = 1009;
 const CLOSE_BUG: u16 = 1011;
 const CLOSE_NO_PONG: u16 = 4409;
 
@@ -39,7 +30,7 @@ thread_local! {
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH_BYTES].into());
 }
 
-/// Something the client said.
+/// Something the client said, or did not say in time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Inbound {
     /// A whole text message, checked for size and UTF-8.
@@ -48,6 +39,8 @@ pub enum Inbound {
     Ping,
     /// An answer to one of our pings.
     Pong,
+    /// The moment of [`Reader::wake_at`] has come.
+    Due,
 }
 
 /// Why there is nothing more to read.
@@ -65,34 +58,37 @@ pub enum ReadEnd {
 /// with 1011: its loop has failed.
 pub struct Reader {
     connection: Arc<Connection>,
-    machine: WebSocketContext,
-    ready: VecDeque<Inbound>,
+    /// There only while a message is incomplete or not fetched yet, and once a close has begun.
+    machine: Option<Box<Machine>>,
+    timer: Timer,
     limits: Limits,
-    heard_at: Instant,
-    pinged_at: Option<Instant>,
-    pings: u64,
-    timer: Pin<Box<Sleep>>,
-    peer_code: Option<u16>,
+    /// When the client was last heard or pinged.
+    turned_at: Instant,
+    is_pinged: bool,
+    pings: u32,
+    wake_at: Option<Instant>,
     /// The machine is broken: what still arrives is thrown away until the socket ends.
     discards: bool,
     end: Option<ReadEnd>,
 }
 
+enum Stimulus {
+    Readable,
+    Due,
+}
+
 impl Reader {
     /// `leftover` is what was read together with the handshake.
     pub(super) fn new(connection: Arc<Connection>, leftover: &[u8]) -> Self {
-        let limits = connection.shared().options.buyer;
-        let now = Instant::now();
         let mut reader = Self {
-            machine: WebSocketContext::new(Role::Server, Some(config(&limits))),
+            limits: connection.shared().options.buyer,
             connection,
-            ready: VecDeque::new(),
-            timer: Box::pin(sleep_until(now + limits.ping_after())),
-            limits,
-            heard_at: now,
-            pinged_at: None,
+            machine: None,
+            timer: Timer::new(),
+            turned_at: Instant::now(),
+            is_pinged: false,
             pings: 0,
-            peer_code: None,
+            wake_at: None,
             discards: false,
             end: None,
         };
@@ -109,10 +105,16 @@ impl Reader {
     /// Grants what the hello proved: message size, outbox, ping interval.
     pub fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
-        self.machine.set_config(|machine| *machine = config(&limits));
+        if let Some(machine) = &mut self.machine {
+            machine.set_message_bytes_max(limits.message_bytes_max);
+        }
         self.connection.set_limits(&limits);
-        let deadline = self.deadline();
-        self.timer.as_mut().reset(deadline);
+    }
+
+    /// Lets [`Reader::next`] return [`Inbound::Due`] once, at that moment or a tenth of a second
+    /// later. Replaces an earlier one.
+    pub fn wake_at(&mut self, at: Instant) {
+        self.wake_at = Some(at);
     }
 
     /// The next thing the client says. May be dropped and called again at any point. Pings,
@@ -120,7 +122,7 @@ impl Reader {
     /// dealt with on the way; once it returns an end it always does.
     pub async fn next(&mut self) -> Result<Inbound, ReadEnd> {
         loop {
-            if let Some(inbound) = self.ready.pop_front() {
+            if let Some(inbound) = self.fetch() {
                 return Ok(inbound);
             }
             if let Some(end) = self.end {
@@ -128,7 +130,11 @@ impl Reader {
             }
             match poll_fn(|cx| self.poll_stimulus(cx)).await {
                 Stimulus::Readable => self.on_readable(),
-                Stimulus::Due => self.on_due(),
+                Stimulus::Due => {
+                    if self.on_due() {
+                        return Ok(Inbound::Due);
+                    }
+                }
             }
         }
     }
@@ -143,11 +149,28 @@ impl Reader {
         }
     }
 
+    /// What has been said already. A machine with nothing left to do goes to the next who reads.
+    fn fetch(&mut self) -> Option<Inbound> {
+        let inbound = self.machine.as_mut()?.ready.pop_front();
+        if let Some(machine) = self.machine.take_if(|machine| machine.is_at_rest()) {
+            machine.give_back();
+        }
+        inbound
+    }
+
     fn poll_stimulus(&mut self, cx: &mut Context<'_>) -> Poll<Stimulus> {
         if self.connection.transport().poll_read_ready(cx).is_ready() {
             return Poll::Ready(Stimulus::Readable);
         }
-        self.timer.as_mut().poll(cx).map(|()| Stimulus::Due)
+        let now = Instant::now();
+        match self.deadline() {
+            Some(at) if at <= now => Poll::Ready(Stimulus::Due),
+            Some(at) => {
+                self.timer.ensure(&self.connection.shared().wheel, at, now, cx.waker());
+                Poll::Pending
+            }
+            None => Poll::Pending,
+        }
     }
 
     fn on_readable(&mut self) {
@@ -160,82 +183,65 @@ impl Reader {
         });
     }
 
-    fn on_due(&mut self) {
+    /// Whether it was the caller's own moment.
+    fn on_due(&mut self) -> bool {
         let now = Instant::now();
-        if now >= self.deadline() {
-            if self.pinged_at.is_some() {
-                self.connection.close(CLOSE_NO_PONG, "no pong in time");
-                self.discards = true;
-            } else {
-                self.pings += 1;
-                self.pinged_at = Some(now);
-                self.connection.send(&Frame::ping(self.pings));
-            }
+        if self.wake_at.take_if(|at| *at <= now).is_some() {
+            return true;
         }
-        let deadline = self.deadline();
-        self.timer.as_mut().reset(deadline);
+        if self.silence_ends().is_some_and(|at| at <= now) {
+            self.on_silence(now);
+        }
+        false
+    }
+
+    fn on_silence(&mut self, now: Instant) {
+        if self.is_pinged {
+            self.connection.close(CLOSE_NO_PONG, "no pong in time");
+            self.discards = true;
+            return;
+        }
+        self.pings = self.pings.wrapping_add(1);
+        self.is_pinged = true;
+        self.turned_at = now;
+        self.connection.send(&Frame::ping(self.pings.into()));
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match (self.silence_ends(), self.wake_at) {
+            (Some(silence), Some(wake)) => Some(silence.min(wake)),
+            (silence, wake) => silence.or(wake),
+        }
     }
 
     /// When silence calls for an act. A connection that is being closed has its own timeout.
-    fn deadline(&self) -> Instant {
-        const FAR: Duration = Duration::from_secs(86_400);
-        match self.pinged_at {
-            _ if self.discards => Instant::now() + FAR,
-            Some(pinged_at) => pinged_at + self.connection.shared().options.pong_timeout(),
-            None => self.heard_at + self.limits.ping_after(),
-        }
+    fn silence_ends(&self) -> Option<Instant> {
+        let wait = match self.is_pinged {
+            _ if self.discards => return None,
+            true => self.connection.shared().options.pong_timeout(),
+            false => self.limits.ping_after(),
+        };
+        Some(self.turned_at + wait)
     }
 
     fn on_bytes(&mut self, bytes: &[u8]) {
-        self.heard_at = Instant::now();
         if self.discards {
             return;
         }
-        self.pinged_at = None;
-        let mut tap = Tap { input: bytes, connection: &Arc::clone(&self.connection) };
-        loop {
-            match self.machine.read(&mut tap) {
-                Ok(message) => self.on_message(message),
-                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) => return self.on_error(&error),
-            }
-            if self.discards {
-                return;
+        self.turned_at = Instant::now();
+        self.is_pinged = false;
+        let mut machine = self.machine.take().unwrap_or_else(|| {
+            Machine::lend(self.limits.message_bytes_max, self.connection.deflates())
+        });
+        match machine.feed(bytes, &self.connection) {
+            Fed::More => {}
+            Fed::Closed { code } => self.on_end(ReadEnd::PeerClosed { code }),
+            Fed::Violation { code, reason } => {
+                self.connection.close(code, reason);
+                self.discards = true;
             }
         }
-    }
-
-    fn on_message(&mut self, message: Message) {
-        let inbound = match message {
-            Message::Text(text) => Inbound::Text(text),
-            Message::Ping(_) => Inbound::Ping,
-            Message::Pong(_) => Inbound::Pong,
-            Message::Binary(_) => return self.on_violation(CLOSE_BINARY, "text frames only"),
-            Message::Close(frame) => {
-                self.peer_code = frame.map(|frame| frame.code.into());
-                return;
-            }
-            Message::Frame(_) => return,
-        };
-        if !self.connection.is_closing() {
-            self.ready.push_back(inbound);
-        }
-    }
-
-    fn on_error(&mut self, error: &Error) {
-        match error {
-            Error::ConnectionClosed | Error::AlreadyClosed => {
-                self.on_end(ReadEnd::PeerClosed { code: self.peer_code.unwrap_or(1005) });
-            }
-            Error::Capacity(_) => self.on_violation(CLOSE_TOO_BIG, "the message is too big"),
-            Error::Utf8(_) => self.on_violation(CLOSE_NOT_UTF8, "the text is not UTF-8"),
-            _ => self.on_violation(CLOSE_PROTOCOL, "this is not the WebSocket protocol"),
-        }
-    }
-
-    fn on_violation(&mut self, code: u16, reason: &str) {
-        self.connection.close(code, reason);
-        self.discards = true;
+        self.machine = Some(machine);
     }
 
     fn on_end(&mut self, end: ReadEnd) {
@@ -250,6 +256,7 @@ impl Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
+        self.timer.forget(&self.connection.shared().wheel);
         if self.end.is_some() {
             return;
         }
@@ -267,44 +274,4 @@ impl std::fmt::Debug for Reader {
             .field("end", &self.end)
             .finish()
     }
-}
-
-enum Stimulus {
-    Readable,
-    Due,
-}
-
-/// What the protocol machine takes for a socket: it reads bytes that have already arrived, and
-/// each of its writes is one whole control frame for the outbox.
-struct Tap<'a> {
-    input: &'a [u8],
-    connection: &'a Arc<Connection>,
-}
-
-impl Read for Tap<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.input.is_empty() {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        self.input.read(buffer)
-    }
-}
-
-impl Write for Tap<'_> {
-    fn write(&mut self, frame: &[u8]) -> io::Result<usize> {
-        self.connection.answer(&Frame::control(frame));
-        Ok(frame.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn config(limits: &Limits) -> WebSocketConfig {
-    WebSocketConfig::default()
-        .read_buffer_size(MACHINE_BUFFER_BYTES)
-        .write_buffer_size(0)
-        .max_message_size(Some(limits.message_bytes_max))
-        .max_frame_size(Some(limits.message_bytes_max))
 }

@@ -3,6 +3,7 @@
 
 mod greetings;
 mod rooms;
+mod sizes;
 
 use hawker_domain::Role;
 use hawker_domain::settings::Settings;
