@@ -191,6 +191,12 @@ pub struct Hub {
     #[config(default = 50)]
     pub tick_ms: u64,
 
+    /// Whether messages are compressed for clients that offer it (permessage-deflate).
+    /// A tick is compressed once, however many watch, to less than a third of its bytes; what a
+    /// client sends may grow tenfold at most.
+    #[config(default = true)]
+    pub compress: bool,
+
     /// How many of its last messages a room keeps for clients that come back.
     /// Unit: messages. Range: 16 to 65536. About a minute of a busy room; past that a snapshot
     /// is cheaper than what was missed.

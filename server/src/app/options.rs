@@ -22,6 +22,7 @@ pub(super) fn hub(config: &Config) -> hub::Options {
     let (sizes, timeouts) = (&config.limits.sizes, &config.limits.timeouts);
     hub::Options {
         tick_ms: config.hub.tick_ms,
+        deflates: config.hub.compress,
         ring_lines_max: config.hub.ring_messages,
         buyer: hub::Limits {
             message_bytes_max: sizes.message_bytes_max,

@@ -72,17 +72,21 @@ impl Surroundings {
 
 /// Talks with one client until either side ends it. `bearer` is who a header proved; the seat is
 /// the connection's place among all of this node.
+///
+/// Thousands of these wait at a time, so what is needed only now and then (the greeting, the
+/// answer to a message) lives in a box of its own and only for as long as it takes.
 pub async fn converse(
     around: Arc<Surroundings>,
     mut reader: Reader,
-    bearer: Option<Identity>,
+    bearer: Option<Box<Identity>>,
     seat: Arc<Seat>,
 ) {
     let opened = Instant::now();
-    let end = match greet(&around, &mut reader, bearer).await {
+    let greeted = Box::pin(greet(&around, &mut reader, bearer)).await;
+    let end = match greeted {
         Ok(mut conversation) => {
             seat.authenticated();
-            talk(&around, &mut reader, &mut conversation).await
+            talk(&mut reader, &mut conversation).await
         }
         Err(end) => end,
     };
@@ -97,19 +101,26 @@ pub async fn converse(
     tracing::debug!(?id, ?user, ?end, seconds = opened.elapsed().as_secs(), "a connection ended");
 }
 
+/// What a conversation waits for.
+enum Stimulus {
+    Said(Utf8Bytes),
+    /// The time is over: for the greeting, or for the token.
+    Due,
+    Drain,
+}
+
 /// Waits for the greeting, which makes the conversation or ends the connection.
 async fn greet(
     around: &Arc<Surroundings>,
     reader: &mut Reader,
-    bearer: Option<Identity>,
+    bearer: Option<Box<Identity>>,
 ) -> Result<Conversation, ReadEnd> {
     let greeting = Greeting::new(around.clone(), bearer);
-    let message = tokio::select! {
-        message = next_text(reader) => message?,
-        () = tokio::time::sleep(around.options.hello_timeout) => {
-            return Err(close(reader, CloseCode::BadHello).await);
-        }
-        () = around.drain.cancelled() => return Err(close(reader, CloseCode::Restart).await),
+    reader.wake_at(Instant::now() + around.options.hello_timeout);
+    let message = match next(reader, &around.drain).await? {
+        Stimulus::Said(message) => message,
+        Stimulus::Due => return Err(close(reader, CloseCode::BadHello).await),
+        Stimulus::Drain => return Err(close(reader, CloseCode::Restart).await),
     };
     let greeted = tokio::select! {
         greeted = greeting.on_message(reader, &message) => Some(greeted),
@@ -122,48 +133,51 @@ async fn greet(
     }
 }
 
-async fn talk(
-    around: &Arc<Surroundings>,
-    reader: &mut Reader,
-    conversation: &mut Conversation,
-) -> ReadEnd {
+async fn talk(reader: &mut Reader, conversation: &mut Conversation) -> ReadEnd {
     loop {
-        let expiry = tokio::time::sleep(conversation.until_cut_off());
-        let next = tokio::select! {
-            message = next_text(reader) => message,
-            () = expiry => return close(reader, CloseCode::TokenExpired).await,
-            () = around.drain.cancelled() => return send_away(reader, conversation).await,
-        };
-        let message = match next {
-            Ok(message) => message,
+        reader.wake_at(Instant::now() + conversation.until_cut_off());
+        let code = match next(reader, &conversation.around.drain).await {
+            Ok(Stimulus::Said(message)) => match Box::pin(answer(conversation, &message)).await {
+                Ok(()) => continue,
+                Err(code) => code,
+            },
+            Ok(Stimulus::Due) => CloseCode::TokenExpired,
+            Ok(Stimulus::Drain) => CloseCode::Restart,
             Err(end) => return end,
         };
-        for parsed in codec::parse_frame(&message) {
-            // A request may wait for its shop: nobody outstays his token or a drain in it.
-            let expiry = tokio::time::sleep(conversation.until_cut_off());
-            let outcome = tokio::select! {
-                biased;
-                outcome = conversation.on_parsed(parsed) => outcome,
-                () = expiry => Err(CloseCode::TokenExpired),
-                () = around.drain.cancelled() => return send_away(reader, conversation).await,
-            };
-            if let Err(code) = outcome {
-                return close(reader, code).await;
-            }
+        if code == CloseCode::Restart {
+            conversation.on_drain();
         }
+        return close(reader, code).await;
     }
 }
 
-async fn send_away(reader: &mut Reader, conversation: &Conversation) -> ReadEnd {
-    conversation.on_drain();
-    close(reader, CloseCode::Restart).await
+/// A request may wait for its shop: nobody outstays his token or a drain in it.
+async fn answer(conversation: &mut Conversation, message: &str) -> Result<(), CloseCode> {
+    let drain = conversation.around.drain.clone();
+    for parsed in codec::parse_frame(message) {
+        let expiry = tokio::time::sleep(conversation.until_cut_off());
+        tokio::select! {
+            biased;
+            outcome = conversation.on_parsed(parsed) => outcome?,
+            () = expiry => return Err(CloseCode::TokenExpired),
+            () = drain.cancelled() => return Err(CloseCode::Restart),
+        }
+    }
+    Ok(())
 }
 
-/// The next thing said; pings and pongs are the reader's own business.
-async fn next_text(reader: &mut Reader) -> Result<Utf8Bytes, ReadEnd> {
+/// The next thing that matters here; pings and pongs are the reader's own business.
+async fn next(reader: &mut Reader, drain: &CancellationToken) -> Result<Stimulus, ReadEnd> {
     loop {
-        if let Inbound::Text(text) = reader.next().await? {
-            return Ok(text);
+        let inbound = tokio::select! {
+            inbound = reader.next() => inbound?,
+            () = drain.cancelled() => return Ok(Stimulus::Drain),
+        };
+        match inbound {
+            Inbound::Text(text) => return Ok(Stimulus::Said(text)),
+            Inbound::Due => return Ok(Stimulus::Due),
+            Inbound::Ping | Inbound::Pong => {}
         }
     }
 }

@@ -8,8 +8,8 @@ use axum::extract::{Extension, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::header::{
-    AUTHORIZATION, CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
-    SEC_WEBSOCKET_VERSION, UPGRADE,
+    AUTHORIZATION, CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use hyper::upgrade::{OnUpgrade, Parts};
@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use hawker_protocol::{CloseCode, Code, Refusal, version};
 
 use super::auth::Identity;
+use super::extension;
 use super::guard::Client;
 use super::http::refused;
 use super::origin::{Origins, bearer};
@@ -48,7 +49,8 @@ struct Handshake {
     /// Whether the client offered our sub-protocol, or none.
     version_fits: bool,
     offered: bool,
-    bearer: Option<Identity>,
+    deflates: bool,
+    bearer: Option<Box<Identity>>,
 }
 
 async fn on_handshake(
@@ -68,12 +70,15 @@ async fn on_handshake(
     let mut headers = HeaderMap::new();
     headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(SEC_WEBSOCKET_ACCEPT, handshake.accept);
+    headers.insert(SEC_WEBSOCKET_ACCEPT, handshake.accept.clone());
     if handshake.offered && handshake.version_fits {
         headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(version::SUB_PROTOCOL));
     }
+    if handshake.deflates {
+        headers.insert(SEC_WEBSOCKET_EXTENSIONS, extension::ANSWER);
+    }
     let tasks = door.tasks.clone();
-    tasks.spawn(take_over(door, upgrade, seat, handshake.version_fits, handshake.bearer));
+    tasks.spawn(take_over(door, upgrade, seat, handshake));
     (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
 }
 
@@ -95,14 +100,18 @@ fn check(door: &Door, headers: &HeaderMap) -> Result<Handshake, Refusal> {
     let offered = headers.contains_key(SEC_WEBSOCKET_PROTOCOL);
     let fits = names(headers, &SEC_WEBSOCKET_PROTOCOL, version::SUB_PROTOCOL);
     let bearer = match bearer(headers) {
-        Some(token) => Some(door.around.service.verifier().verify(token).map_err(wire_auth)?),
+        Some(token) => {
+            let identity = door.around.service.verifier().verify(token).map_err(wire_auth)?;
+            Some(Box::new(identity))
+        }
         None if headers.contains_key(AUTHORIZATION) => {
             let message = "Authorization must be Bearer and a token";
             return Err(Refusal::with_message(Code::Unauthorized, message));
         }
         None => None,
     };
-    Ok(Handshake { accept, version_fits: fits || !offered, offered, bearer })
+    let deflates = door.around.hub.options().deflates && extension::accepts_deflate(headers);
+    Ok(Handshake { accept, version_fits: fits || !offered, offered, deflates, bearer })
 }
 
 /// Whether one of a header's comma-separated words is `word`.
@@ -113,13 +122,7 @@ fn names(headers: &HeaderMap, header: &HeaderName, word: &str) -> bool {
 
 /// Waits for the stream behind the handshake. The conversation is a task of its own, since this
 /// one would keep the size of the upgrade for as long as the socket lives.
-async fn take_over(
-    door: Door,
-    upgrade: OnUpgrade,
-    seat: Arc<Seat>,
-    version_fits: bool,
-    bearer: Option<Identity>,
-) {
+async fn take_over(door: Door, upgrade: OnUpgrade, seat: Arc<Seat>, handshake: Handshake) {
     let upgraded = match upgrade.await {
         Ok(upgraded) => upgraded,
         Err(error) => return tracing::debug!(%error, "a handshake came to nothing"),
@@ -134,10 +137,13 @@ async fn take_over(
         tracing::debug!(%error, "a socket vanished before it was set up");
         return;
     }
-    let mut reader = around.hub.connect(stream, &read_buf);
+    let mut reader = match handshake.deflates {
+        true => around.hub.connect_deflated(stream, &read_buf),
+        false => around.hub.connect(stream, &read_buf),
+    };
     drop(read_buf);
-    if version_fits {
-        door.tasks.spawn(converse(around, reader, bearer, seat));
+    if handshake.version_fits {
+        door.tasks.spawn(converse(around, reader, handshake.bearer, seat));
     } else {
         door.tasks.spawn(async move { refuse_version(&mut reader).await });
     }

@@ -22,7 +22,6 @@ pub struct Connections {
 pub struct Registration {
     connections: Arc<Connections>,
     connection: Arc<Connection>,
-    user: UserId,
 }
 
 /// Why a connection did not get a place.
@@ -42,7 +41,8 @@ impl Connections {
         user: &UserId,
         per_user_max: usize,
     ) -> Result<Registration, NotAdmitted> {
-        let mut entry = self.by_user.entry(user.clone()).or_default();
+        // Most users have one connection: a vector would make room for four.
+        let mut entry = self.by_user.entry(user.clone()).or_insert_with(|| Vec::with_capacity(1));
         if entry.len() >= per_user_max {
             return Err(NotAdmitted::TooMany);
         }
@@ -51,11 +51,8 @@ impl Connections {
         }
         entry.push(Arc::clone(connection));
         self.count.fetch_add(1, Ordering::Relaxed);
-        Ok(Registration {
-            connections: Arc::clone(self),
-            connection: Arc::clone(connection),
-            user: user.clone(),
-        })
+        let connection = Arc::clone(connection);
+        Ok(Registration { connections: Arc::clone(self), connection })
     }
 
     /// How many identified connections there are.
@@ -106,8 +103,16 @@ impl Connections {
     }
 }
 
+impl Registration {
+    pub fn connection(&self) -> &Arc<Connection> {
+        &self.connection
+    }
+}
+
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.connections.release(&self.user, self.connection.id());
+        if let Some(user) = self.connection.user() {
+            self.connections.release(user, self.connection.id());
+        }
     }
 }

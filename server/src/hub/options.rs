@@ -9,6 +9,8 @@ pub struct Options {
     pub tick_ms: u64,
     /// A tick's frame is cut here, so that one frame cannot fill an outbox.
     pub frame_bytes_max: usize,
+    /// Whether compressed messages are agreed on with clients that offer them.
+    pub deflates: bool,
     /// How many numbered lines a room keeps for resumes and slow readers.
     pub ring_lines_max: usize,
     /// How long it keeps them; also how long a room without viewers is remembered.
@@ -45,6 +47,7 @@ impl Default for Options {
         Self {
             tick_ms: 50,
             frame_bytes_max: 64 << 10,
+            deflates: true,
             ring_lines_max: 500,
             ring_age_ms: 300_000,
             writes_per_turn_max: 64,

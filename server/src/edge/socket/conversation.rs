@@ -26,12 +26,12 @@ use crate::wire;
 const ROOMS_MAX: usize = 16;
 
 pub(super) struct Conversation {
-    around: Arc<Surroundings>,
-    connection: Arc<Connection>,
-    _registration: Registration,
+    pub(super) around: Arc<Surroundings>,
+    registration: Registration,
     identity: Identity,
     seats: Seats,
-    in_flight: Arc<AtomicUsize>,
+    /// There from the first request on that a shop answers.
+    in_flight: Option<Arc<AtomicUsize>>,
     /// Requests past a rate, and lines that could not be read, lately.
     excesses: Excesses,
     errors: Excesses,
@@ -47,20 +47,22 @@ struct Entry {
 impl Conversation {
     pub(super) fn new(
         around: Arc<Surroundings>,
-        connection: Arc<Connection>,
         registration: Registration,
         identity: Identity,
     ) -> Self {
         Self {
             around,
-            connection,
-            _registration: registration,
+            registration,
             identity,
             seats: Seats::default(),
-            in_flight: Arc::default(),
+            in_flight: None,
             excesses: Excesses::default(),
             errors: Excesses::default(),
         }
+    }
+
+    fn connection(&self) -> &Arc<Connection> {
+        self.registration.connection()
     }
 
     fn now(&self) -> Millis {
@@ -128,7 +130,8 @@ impl Conversation {
     /// Requests that a shop answers: queued here in their order, answered when they are durable.
     fn on_shop_request(&mut self, id: RequestId, request: Request) {
         let limit = self.around.options.requests_in_flight_max;
-        if self.in_flight.load(Ordering::Relaxed) >= limit {
+        let in_flight = Arc::clone(self.in_flight.get_or_insert_default());
+        if in_flight.load(Ordering::Relaxed) >= limit {
             return self.refuse(Some(id), &Refusal::new(Code::TooManyInFlight));
         }
         let present_ms = match &request {
@@ -140,7 +143,7 @@ impl Conversation {
         };
         let caller = Caller { identity: &self.identity, present_ms };
         let answer = self.around.service.perform(caller, request);
-        let (connection, in_flight) = (self.connection.clone(), self.in_flight.clone());
+        let connection = self.connection().clone();
         in_flight.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(async move {
             let outcome = answer.await;
@@ -184,15 +187,15 @@ impl Conversation {
         };
         // Joining again keeps the time already spent.
         let joined_at = self.seats.joined_at(&topic).unwrap_or_else(|| self.now());
-        let joined = self.around.hub.join(&topic, &self.connection);
+        let joined = self.around.hub.join(&topic, self.connection());
         let Some(snapshot) = &joined.snapshot else {
             return self.refuse(Some(id), &Refusal::new(Code::RoomEnded));
         };
         let presence = self.around.presence.sign(&self.identity.user, &topic, joined_at);
         let mut line = Vec::with_capacity(snapshot.len() + 512);
         codec::encode_joined(id, &presence, &me(&entry), snapshot, &mut line);
-        send_line(&self.connection, &line);
-        self.seats.sit(topic, joined.start(), joined_at);
+        send_line(self.connection(), &line);
+        self.seats.sit(joined.start(), joined_at);
     }
 
     /// Whether the user may be in the room, and what is his in the shop.
@@ -270,7 +273,7 @@ impl Conversation {
         let joined_at = signed.and_then(|it| key.verify(it, user, &topic, now)).unwrap_or(now);
         // An epoch that is no number of ours is another history.
         let epoch = at.epoch.parse().unwrap_or(0);
-        let resumed = self.around.hub.resume(&topic, epoch, at.seq.0, &self.connection);
+        let resumed = self.around.hub.resume(&topic, epoch, at.seq.0, self.connection());
         let answer = reply::Resumed {
             topic: at.topic.clone(),
             epoch: resumed.epoch.to_string(),
@@ -282,7 +285,7 @@ impl Conversation {
             presence: Some(key.sign(user, &topic, joined_at)),
             error: None,
         };
-        Resumption { answer, seat: Some((topic, resumed, joined_at)) }
+        Resumption { answer, seat: Some((resumed, joined_at)) }
     }
 
     /// The reply to hello; the pushes of the resumed topics flow after it.
@@ -294,15 +297,15 @@ impl Conversation {
             user: wire::id(identity.user.clone()),
             roles: identity.roles.iter().copied().map(wire::role).collect(),
             now: EpochMs(self.now().0),
-            connection: Id::checked(self.connection.id().to_string().into()),
+            connection: Id::checked(self.connection().id().to_string().into()),
             ping_ms: self.around.hub.options().buyer.ping_ms,
             expires_at: Some(EpochMs(identity.expires_at.0)),
             limits: reply::Limits::default(),
             resumed: answers,
         };
         self.reply(id, &welcome);
-        for (topic, resumed, joined_at) in seats.into_iter().flatten() {
-            self.seats.sit(topic, resumed.start(), joined_at);
+        for (resumed, joined_at) in seats.into_iter().flatten() {
+            self.seats.sit(resumed.start(), joined_at);
         }
     }
 
@@ -316,13 +319,13 @@ impl Conversation {
         };
         let mut line = Vec::new();
         codec::encode_push(&Push::from(push::Drain { after_ms }), &mut line);
-        send_line(&self.connection, &line);
+        send_line(self.connection(), &line);
     }
 
     fn reply(&self, id: RequestId, ok: &impl serde::Serialize) {
         let mut line = Vec::with_capacity(256);
         codec::encode_ok(id, ok, &mut line);
-        send_line(&self.connection, &line);
+        send_line(self.connection(), &line);
     }
 
     fn refuse(&self, id: Option<RequestId>, refusal: &Refusal) {
@@ -330,14 +333,14 @@ impl Conversation {
         metrics::counter!("hawker_edge_refusals_total", "code" => code).increment(1);
         let mut line = Vec::with_capacity(256);
         codec::encode_refusal(id, refusal, &mut line);
-        send_line(&self.connection, &line);
+        send_line(self.connection(), &line);
     }
 }
 
 /// A topic that goes on, and the place that is taken once the welcome is out.
 pub(super) struct Resumption {
     answer: reply::Resumed,
-    seat: Option<(Topic, crate::hub::Resumed, Millis)>,
+    seat: Option<(crate::hub::Resumed, Millis)>,
 }
 
 impl Resumption {

@@ -15,11 +15,11 @@ use hawker_domain::Role;
 pub(super) struct Greeting {
     around: Arc<Surroundings>,
     /// Who the `Authorization` header proved; browsers cannot send one.
-    bearer: Option<Identity>,
+    bearer: Option<Box<Identity>>,
 }
 
 impl Greeting {
-    pub(super) fn new(around: Arc<Surroundings>, bearer: Option<Identity>) -> Self {
+    pub(super) fn new(around: Arc<Surroundings>, bearer: Option<Box<Identity>>) -> Self {
         Self { around, bearer }
     }
 
@@ -66,7 +66,7 @@ impl Greeting {
         let verifier = self.around.service.verifier();
         match (&hello.token, &self.bearer) {
             (Some(token), _) => verifier.verify(token),
-            (None, Some(bearer)) => verifier.still_valid(bearer).map(|()| bearer.clone()),
+            (None, Some(bearer)) => verifier.still_valid(bearer).map(|()| Identity::clone(bearer)),
             (None, None) => Err(Error::Missing),
         }
     }
@@ -80,9 +80,7 @@ impl Greeting {
         let per_user_max = self.around.options.connections_per_user_max;
         let admitted = self.around.connections().admit(&connection, &identity.user, per_user_max);
         match admitted {
-            Ok(registration) => {
-                Ok(Conversation::new(self.around.clone(), connection, registration, identity))
-            }
+            Ok(registration) => Ok(Conversation::new(self.around.clone(), registration, identity)),
             Err(NotAdmitted::TooMany) => Err(CloseCode::TooManySockets),
             Err(NotAdmitted::AlreadyIdentified) => Err(CloseCode::Internal),
         }

@@ -1,7 +1,5 @@
 //! The rooms a connection is in, and the likes that wait for the next pulse.
 
-use std::collections::HashMap;
-
 use dashmap::DashMap;
 use hawker_domain::id::{RoomId, ShopId};
 use hawker_domain::shop::Pulse;
@@ -12,10 +10,11 @@ use crate::engine::Engine;
 use crate::hub::{Hub, Membership};
 use crate::hub::{Target, Topic};
 
-/// Places in rooms; a connection has few.
+/// Places in rooms; a connection has one, seldom a few.
 #[derive(Debug, Default)]
 pub(super) struct Seats {
-    rooms: HashMap<Topic, Seat>,
+    /// Most have one for ever.
+    rooms: Vec<Seat>,
     /// The connection's: whoever leaves and comes back has not gained any.
     likes: LikeAllowance,
 }
@@ -23,7 +22,7 @@ pub(super) struct Seats {
 /// One place. Dropping it leaves the room.
 #[derive(Debug)]
 pub(super) struct Seat {
-    _membership: Membership,
+    membership: Membership,
     joined_at: Millis,
 }
 
@@ -40,22 +39,29 @@ impl Seats {
         self.rooms.len()
     }
 
-    pub(super) fn sit(&mut self, topic: Topic, membership: Membership, joined_at: Millis) {
-        self.rooms.insert(topic, Seat { _membership: membership, joined_at });
+    /// Replaces the place in the same room, if there is one.
+    pub(super) fn sit(&mut self, membership: Membership, joined_at: Millis) {
+        self.leave(membership.topic());
+        // A vector by itself would make room for four.
+        self.rooms.reserve_exact(1);
+        self.rooms.push(Seat { membership, joined_at });
     }
 
     /// Whether there was a place to leave.
     pub(super) fn leave(&mut self, topic: &Topic) -> bool {
-        self.rooms.remove(topic).is_some()
+        let at = self.rooms.iter().position(|seat| seat.membership.topic() == topic);
+        at.map(|at| self.rooms.swap_remove(at)).is_some()
     }
 
     pub(super) fn joined_at(&self, topic: &Topic) -> Option<Millis> {
-        self.rooms.get(topic).map(|seat| seat.joined_at)
+        let seat = self.rooms.iter().find(|seat| seat.membership.topic() == topic);
+        seat.map(|seat| seat.joined_at)
     }
 
     /// How many of `count` likes are counted; `None` outside the room.
     pub(super) fn allow_likes(&mut self, topic: &Topic, count: u64, now: Millis) -> Option<u64> {
-        self.rooms.contains_key(topic).then(|| self.likes.take(count, now))
+        self.joined_at(topic)?;
+        Some(self.likes.take(count, now))
     }
 }
 

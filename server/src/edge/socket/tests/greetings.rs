@@ -8,7 +8,7 @@ async fn who_says_nothing_is_closed_after_the_hello_timeout() {
     let mut guest = house.connect();
     pass(Duration::from_millis(9_990)).await;
     assert_eq!(guest.hears().await, [Value::Null; 0]);
-    pass(Duration::from_millis(20)).await;
+    pass(Duration::from_millis(120)).await;
     guest.is_closed_with(4500).await;
 }
 
@@ -78,7 +78,7 @@ async fn regression_an_expired_token_answers_nothing_and_is_cut_off_after_one_gr
     assert_eq!(code(&late), "token_expired");
     ann.idle(GRACE - Duration::from_secs(2)).await;
     assert_eq!(ann.ask("ping", json!({ "t0": 7 })).await["ok"]["t0"], 7);
-    pass(Duration::from_secs(2)).await;
+    pass(Duration::from_millis(2_100)).await;
     ann.is_closed_with(4401).await;
 }
 
