@@ -75,21 +75,28 @@ impl Surroundings {
 ///
 /// Thousands of these wait at a time, so what is needed only now and then (the greeting, the
 /// answer to a message) lives in a box of its own and only for as long as it takes.
-pub async fn converse(
+pub fn converse(
     around: Arc<Surroundings>,
-    mut reader: Reader,
+    reader: Reader,
     bearer: Option<Box<Identity>>,
     seat: Arc<Seat>,
-) {
-    let opened = Instant::now();
-    let greeted = Box::pin(greet(&around, &mut reader, bearer)).await;
-    let end = match greeted {
-        Ok(mut conversation) => {
-            seat.authenticated();
-            talk(&mut reader, &mut conversation).await
-        }
-        Err(end) => end,
-    };
+) -> impl Future<Output = ()> + Send {
+    // An async function would hold each argument twice.
+    let (mut reader, opened) = (reader, Instant::now());
+    async move {
+        let greeted = Box::pin(greet(around, &mut reader, bearer)).await;
+        let end = match greeted {
+            Ok(mut conversation) => {
+                seat.authenticated();
+                talk(&mut reader, &mut conversation).await
+            }
+            Err(end) => end,
+        };
+        record(&reader, end, opened);
+    }
+}
+
+fn record(reader: &Reader, end: ReadEnd, opened: Instant) {
     let label = match end {
         ReadEnd::Closed { .. } => "server",
         ReadEnd::PeerClosed { .. } => "client",
@@ -111,10 +118,10 @@ enum Stimulus {
 
 /// Waits for the greeting, which makes the conversation or ends the connection.
 async fn greet(
-    around: &Arc<Surroundings>,
+    around: Arc<Surroundings>,
     reader: &mut Reader,
     bearer: Option<Box<Identity>>,
-) -> Result<Conversation, ReadEnd> {
+) -> Result<Box<Conversation>, ReadEnd> {
     let greeting = Greeting::new(around.clone(), bearer);
     reader.wake_at(Instant::now() + around.options.hello_timeout);
     let message = match next(reader, &around.drain).await? {
@@ -127,7 +134,7 @@ async fn greet(
         () = around.drain.cancelled() => None,
     };
     match greeted {
-        Some(Ok(conversation)) => Ok(conversation),
+        Some(Ok(conversation)) => Ok(Box::new(conversation)),
         Some(Err(code)) => Err(close(reader, code).await),
         None => Err(close(reader, CloseCode::Restart).await),
     }

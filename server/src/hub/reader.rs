@@ -275,3 +275,10 @@ impl std::fmt::Debug for Reader {
             .finish()
     }
 }
+
+#[cfg(test)]
+impl Reader {
+    pub(super) fn holds_machine(&self) -> bool {
+        self.machine.is_some()
+    }
+}

@@ -1,8 +1,11 @@
 //! The hub from outside: rooms, connections and readers over fake sockets. Owns what the tests
 //! below share.
 
+mod compression;
 mod connections;
 mod figures;
+mod idle;
+mod outbox_model;
 mod readers;
 mod resumes;
 mod rooms;

@@ -9,7 +9,7 @@ fn guest() -> Guest {
 }
 
 impl Guest {
-    async fn next_text(&mut self) -> String {
+    pub(super) async fn next_text(&mut self) -> String {
         match self.reader.next().await {
             Ok(Inbound::Text(text)) => text.to_string(),
             other => panic!("no text: {other:?}"),
@@ -17,7 +17,7 @@ impl Guest {
     }
 
     /// Reads to the end, which a broken rule brings after the close timeout.
-    async fn end(&mut self) -> ReadEnd {
+    pub(super) async fn end(&mut self) -> ReadEnd {
         loop {
             if let Err(end) = self.reader.next().await {
                 return end;
@@ -27,7 +27,7 @@ impl Guest {
 }
 
 /// One client frame with a mask of zeros.
-fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+pub(super) fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![first, 0x80 | payload.len() as u8, 0, 0, 0, 0];
     bytes.extend(payload);
     bytes
