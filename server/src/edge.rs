@@ -3,7 +3,7 @@
 
 pub mod admin;
 pub mod auth;
-mod extension;
+pub mod extension;
 pub mod fault;
 pub mod guard;
 pub mod http;

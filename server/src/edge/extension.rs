@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue};
 
 /// No context is kept from one message to the next, on either side: that is what lets one
 /// compressed frame serve every viewer, and costs a connection no memory.
-pub(super) const ANSWER: HeaderValue = HeaderValue::from_static(
+pub const ANSWER: HeaderValue = HeaderValue::from_static(
     "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
 );
 
@@ -15,7 +15,7 @@ const WINDOW_BITS: u8 = 15;
 
 /// Whether one of the client's offers can be accepted with [`ANSWER`]. An offer we do not
 /// understand in full is as good as none (7.1): the client may have put another behind it.
-pub(super) fn accepts_deflate(headers: &HeaderMap) -> bool {
+pub fn accepts_deflate(headers: &HeaderMap) -> bool {
     let values = headers.get_all(SEC_WEBSOCKET_EXTENSIONS).iter();
     let texts = values.filter_map(|value| value.to_str().ok());
     texts.flat_map(|text| parts(text, ',')).any(is_acceptable)

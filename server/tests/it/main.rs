@@ -7,6 +7,7 @@ mod bad_input;
 mod client;
 mod closing;
 mod command_line;
+mod compression;
 mod conversation;
 mod hawker;
 mod restart;

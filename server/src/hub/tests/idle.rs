@@ -11,7 +11,7 @@ use super::*;
 fn a_waiting_connection_is_small() {
     let sizes = [
         ("Reader", size_of::<Reader>(), 112),
-        ("Connection<TcpStream>", size_of::<Connection<TcpStream>>(), 264),
+        ("Connection<TcpStream>", size_of::<Connection<TcpStream>>(), 224),
         ("Registration", size_of::<Registration>(), 24),
         ("Membership", size_of::<Membership>(), 24),
     ];

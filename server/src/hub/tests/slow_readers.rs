@@ -191,7 +191,7 @@ fn frames_are_never_torn_by_partial_writes_beside_concurrent_replies() {
     });
 }
 
-async fn reply_often(connection: &Arc<Connection>, writer: usize) {
+pub(super) async fn reply_often(connection: &Arc<Connection>, writer: usize) {
     for nth in 0..100 {
         let line = format!("{writer} {nth} {}", "x".repeat(nth * 3));
         assert_ne!(connection.send(&Frame::line(line.as_bytes())), Sent::Closed);
@@ -200,7 +200,7 @@ async fn reply_often(connection: &Arc<Connection>, writer: usize) {
 }
 
 /// Each writer's lines are whole and in their order, and so are the room's.
-fn in_order(lines: &[String]) {
+pub(super) fn in_order(lines: &[String]) {
     let mut next = [0; 8];
     let mut seq = 0;
     for line in lines {

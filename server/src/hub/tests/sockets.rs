@@ -1,11 +1,14 @@
 //! The same over a real TCP socket: what the fakes cannot show about the kernel.
 
-use std::net::{TcpListener as Listener, TcpStream as ClientStream};
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener as Listener, TcpStream as ClientStream};
 
+use socket2::{Domain, Socket, Type};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::{Error, Message, WebSocket};
 
+use super::slow_readers::{in_order, reply_often};
 use super::*;
 
 /// Both ends of a loopback connection, past the handshake.
@@ -85,4 +88,70 @@ async fn a_real_socket_that_is_cut_wakes_whoever_waits_for_it() {
     while connection.upgrade().is_some() {
         tokio::task::yield_now().await;
     }
+}
+
+/// A client who takes a byte at a time out of the smallest buffer there is.
+struct Sip(ClientStream);
+
+impl Sip {
+    fn connect(to: SocketAddr) -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.set_recv_buffer_size(1).unwrap();
+        socket.connect(&to.into()).unwrap();
+        Self(socket.into())
+    }
+}
+
+impl Read for Sip {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(&mut buffer[..1])
+    }
+}
+
+impl Write for Sip {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_client_who_sips_hears_every_reply_and_room_frame_whole() {
+    let mut house = House::with(Options { tick_ms: 0, send_buffer_bytes: 1, ..Options::default() });
+    let listener = Listener::bind("127.0.0.1:0").unwrap();
+    let client = Sip::connect(listener.local_addr().unwrap());
+    let server = listener.accept().unwrap().0;
+    server.set_nonblocking(true).unwrap();
+    let server = TcpStream::from_std(server).unwrap();
+    tune(&server, house.hub.options()).unwrap();
+    let reader = house.hub.connect(server, &[]);
+    let _in_room = house.hub.join(&topic(), reader.connection()).start();
+    let listens = tokio::task::spawn_blocking(move || {
+        let mut client = WebSocket::from_raw_socket(client, Role::Client, None);
+        let mut lines = Vec::new();
+        while lines.len() < 8 * 100 + 100 {
+            let Message::Text(text) = client.read().unwrap() else { panic!("no text") };
+            lines.extend(text.split('\n').map(str::to_owned));
+        }
+        lines
+    });
+    let writers: Vec<_> = (0..8)
+        .map(|writer| {
+            let connection = Arc::clone(reader.connection());
+            tokio::spawn(async move { reply_often(&connection, writer).await })
+        })
+        .collect();
+    for _ in 0..100 {
+        house.publish(Class::Critical);
+        tokio::task::yield_now().await;
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    in_order(&listens.await.unwrap());
+    let stats = reader.connection().stats();
+    assert_eq!((stats.queued_bytes, stats.behind), (0, false));
 }
