@@ -16,9 +16,7 @@ const LEVEL: u32 = 4;
 /// A sync flush ends with these, and they are not sent.
 const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 
-/// What a client sends may grow this much; a dozen repeated letters grow more, so that the first
-/// kilobytes are free.
-const GROWTH_MAX: usize = 10;
+/// What any compressed message may come to, however short it is.
 const FREE_BYTES: usize = 4 << 10;
 
 /// Why a compressed message could not be read.
@@ -54,9 +52,13 @@ pub(super) fn deflate(payload: &[u8]) -> Option<Vec<u8>> {
     Some(compressed)
 }
 
-/// The payload behind a compressed one, of at most `bytes_max`.
-pub(super) fn inflate(payload: &[u8], bytes_max: usize) -> Result<Vec<u8>, Broken> {
-    let bytes_max = bytes_max.min(FREE_BYTES.max(payload.len() * GROWTH_MAX));
+/// The payload behind a compressed one, of at most `bytes_max` and `growth_max` times its size.
+pub(super) fn inflate(
+    payload: &[u8],
+    growth_max: usize,
+    bytes_max: usize,
+) -> Result<Vec<u8>, Broken> {
+    let bytes_max = bytes_max.min(FREE_BYTES.max(payload.len().saturating_mul(growth_max)));
     let mut inflated = Vec::with_capacity(bytes_max.min(4 * payload.len() + 64));
     DECOMPRESS.with_borrow_mut(|decompress| {
         decompress.reset(false);
@@ -118,27 +120,27 @@ mod tests {
             &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00],
             &[0xf2, 0x48, 0x05, 0x00, 0x00, 0x00, 0xff, 0xff, 0xca, 0xc9, 0xc9, 0x07, 0x00],
         ] {
-            assert_eq!(inflate(example, MIB).as_deref(), Ok(&b"Hello"[..]), "{example:x?}");
+            assert_eq!(inflate(example, 10, MIB).as_deref(), Ok(&b"Hello"[..]), "{example:x?}");
         }
-        assert_eq!(inflate(&[0], MIB), Ok(Vec::new()));
+        assert_eq!(inflate(&[0], 10, MIB), Ok(Vec::new()));
     }
 
     #[test]
     fn a_bomb_is_stopped_at_ten_times_its_size_and_at_the_limit() {
         let bomb = deflate(&vec![b'x'; MIB]).unwrap();
-        assert_eq!(inflate(&bomb, MIB), Err(Broken::TooBig));
+        assert_eq!(inflate(&bomb, 10, MIB), Err(Broken::TooBig));
         let repeated = deflate(&[b'x'; FREE_BYTES]).unwrap();
-        assert_eq!(inflate(&repeated, MIB).map(|text| text.len()), Ok(FREE_BYTES));
-        assert_eq!(inflate(&repeated, FREE_BYTES - 1), Err(Broken::TooBig));
+        assert_eq!(inflate(&repeated, 10, MIB).map(|text| text.len()), Ok(FREE_BYTES));
+        assert_eq!(inflate(&repeated, 10, FREE_BYTES - 1), Err(Broken::TooBig));
         let longer = deflate(&[b'x'; FREE_BYTES + 1]).unwrap();
-        assert_eq!(inflate(&longer, MIB), Err(Broken::TooBig));
+        assert_eq!(inflate(&longer, 10, MIB), Err(Broken::TooBig));
     }
 
     #[test]
     fn what_is_no_deflate_stream_is_refused() {
-        assert_eq!(inflate(&[0xff; 20], MIB), Err(Broken::Malformed));
+        assert_eq!(inflate(&[0xff; 20], 10, MIB), Err(Broken::Malformed));
         // A block of three bytes of which one is missing.
-        assert_eq!(inflate(&[0x00, 0x03, 0x00, 0xfc, 0xff, 0x48], MIB), Err(Broken::Malformed));
+        assert_eq!(inflate(&[0x00, 0x03, 0x00, 0xfc, 0xff, 0x48], 10, MIB), Err(Broken::Malformed));
     }
 
     #[test]
@@ -158,7 +160,7 @@ mod tests {
         fn what_was_compressed_is_read_back(text in "[a-d]{0,3000}") {
             if let Some(compressed) = deflate(text.as_bytes()) {
                 prop_assert!(compressed.len() < text.len());
-                let inflated = inflate(&compressed, MIB);
+                let inflated = inflate(&compressed, 10_000, MIB);
                 prop_assert_eq!(inflated.as_deref(), Ok(text.as_bytes()));
             }
         }
@@ -168,7 +170,7 @@ mod tests {
             bytes in proptest::collection::vec(any::<u8>(), 0..300),
             bytes_max in 0_usize..5_000,
         ) {
-            if let Ok(inflated) = inflate(&bytes, bytes_max) {
+            if let Ok(inflated) = inflate(&bytes, 10, bytes_max) {
                 prop_assert!(inflated.len() <= bytes_max);
             }
         }

@@ -110,7 +110,7 @@ impl Machine {
                 peer_code = frame.map_or(1005, |frame| frame.code.into());
                 continue;
             }
-            match self.inbound(message) {
+            match self.inbound(message, connection) {
                 Ok(inbound) if connection.is_closing() => drop(inbound),
                 Ok(inbound) => self.ready.push_back(inbound),
                 Err(violation) => return violation,
@@ -118,17 +118,18 @@ impl Machine {
         }
     }
 
-    fn inbound(&mut self, message: Message) -> Result<Inbound, Fed> {
+    fn inbound(&mut self, message: Message, connection: &Connection) -> Result<Inbound, Fed> {
         self.is_spent |= message.len() > BUFFER_BYTES;
         match message {
             Message::Text(text) => Ok(Inbound::Text(text)),
             Message::Binary(payload) if self.walker.is_deflated() => {
                 let bytes_max = self.context.get_config().max_message_size.unwrap_or(0);
-                let text =
-                    deflate::inflate(&payload, bytes_max).map_err(|broken| match broken {
-                        Broken::TooBig => TOO_BIG,
-                        Broken::Malformed => PROTOCOL,
-                    })?;
+                let growth_max = connection.shared().options.inflate_growth_max;
+                let text = deflate::inflate(&payload, growth_max, bytes_max);
+                let text = text.map_err(|broken| match broken {
+                    Broken::TooBig => TOO_BIG,
+                    Broken::Malformed => PROTOCOL,
+                })?;
                 Utf8Bytes::try_from(text).map(Inbound::Text).map_err(|_| NOT_UTF8)
             }
             Message::Binary(_) => Err(BINARY),

@@ -11,6 +11,9 @@ pub struct Options {
     pub frame_bytes_max: usize,
     /// Whether compressed messages are agreed on with clients that offer them.
     pub deflates: bool,
+    /// How many times its size a client's compressed message may grow to, within the limit for
+    /// messages. The first kilobytes are free: a dozen repeated letters grow more.
+    pub inflate_growth_max: usize,
     /// How many numbered lines a room keeps for resumes and slow readers.
     pub ring_lines_max: usize,
     /// How long it keeps them; also how long a room without viewers is remembered.
@@ -48,6 +51,7 @@ impl Default for Options {
             tick_ms: 50,
             frame_bytes_max: 64 << 10,
             deflates: true,
+            inflate_growth_max: 10,
             ring_lines_max: 500,
             ring_age_ms: 300_000,
             writes_per_turn_max: 64,
