@@ -64,7 +64,8 @@ pub struct Buyer {
     pub state: Me,
 }
 
-/// `DELETE /v1/shops/{shop}/buyers/{buyer}`: his texts, names and addresses are gone.
+/// `DELETE /v1/shops/{shop}/buyers/{buyer}`: his texts, names and addresses are gone. Refused as
+/// `orders_open` while an order of his may still be paid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BuyerErased {
     pub buyer: Id,

@@ -45,6 +45,8 @@ pub struct SetSlowMode {
 }
 
 /// `PUT /v1/shops/{shop}/rooms/{room}/keywords`: words that comments must not contain.
+/// Whole words are blocked, in any case; in scripts without spaces between words, and in Korean, a
+/// word is found anywhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SetKeywords {
     pub keywords: List<Text<KEYWORD_CHARS_MAX>, KEYWORDS_MAX>,

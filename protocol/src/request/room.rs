@@ -143,7 +143,8 @@ pub struct RoomSlowMode {
     pub interval_ms: SpanMs,
 }
 
-/// Replaces the words that comments must not contain.
+/// Replaces the words that comments must not contain. Whole words are blocked, in any case; in
+/// scripts without spaces between words, and in Korean, a word is found anywhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
 pub struct RoomKeywords {
     pub shop: Id,

@@ -563,7 +563,8 @@ export type RoomGap = { from: number, to: number, snapshot?: RoomSnapshot, };
 export type RoomJoin = { shop: string, room: string, };
 
 /**
- * Replaces the words that comments must not contain.
+ * Replaces the words that comments must not contain. Whole words are blocked, in any case; in
+ * scripts without spaces between words, and in Korean, a word is found anywhere.
  */
 export type RoomKeywords = { shop: string, command_id: string, room: string, keywords: Array<string>, };
 

@@ -113,9 +113,9 @@ fn a_large_sale_leaves_in_bounded_steps_and_is_sound_after_each() {
     let mut left = Vec::new();
     while stage.shop.next_due().is_some_and(|due| due <= now) {
         let accepted = stage.shop.elapse(now, 1);
-        let steps = accepted.events.iter().filter_map(|event| match event {
-            Event::SaleArchived { reservations, .. } => Some(*reservations),
-            _ => None,
+        let steps = accepted.events.iter().filter_map(|event| {
+            let Event::SaleArchived { reservations, .. } = event else { return None };
+            Some(*reservations)
         });
         let steps: Vec<_> = steps.collect();
         let written = accepted.documents.len();
