@@ -16,9 +16,12 @@ mod reader;
 mod walker;
 mod wheel;
 
+mod batch;
+mod catch_up;
 mod fan_out;
 mod ring;
 mod room;
+mod stream;
 mod subscribers;
 
 #[cfg(test)]
@@ -36,7 +39,7 @@ pub use crate::bus::{Class, Publication, Target, Topic};
 pub use connection::{CLOSE_TOO_SLOW, Connection, ConnectionId, Stats};
 pub use directory::{Connections, NotAdmitted, Registration};
 pub use frame::Frame;
-pub use options::{Limits, Options};
+pub use options::{LargerRoomTick, Limits, Options};
 pub use outbox::Sent;
 pub use reader::{Inbound, ReadEnd, Reader, Utf8Bytes, accept_key};
 pub use room::{Joined, Membership, Resumed, RoomPulse};
@@ -185,17 +188,16 @@ impl Hub {
 }
 
 impl Subscriber for Hub {
-    fn on_publication(&self, publication: Publication) {
+    fn on_publication(&self, mut publication: Publication) {
         if let Target::User(user) = publication.topic.target() {
             self.on_personal(user, &publication);
             return;
         }
         loop {
             let room = self.room(&publication.topic);
-            if room.publish(&publication) {
-                return;
-            }
-            self.forget(&publication.topic, &room);
+            let Some(returned) = room.publish(publication) else { return };
+            self.forget(&returned.topic, &room);
+            publication = returned;
         }
     }
 }

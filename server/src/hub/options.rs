@@ -1,5 +1,7 @@
 //! Every figure of the hub, with its reason.
 
+use std::num::NonZero;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 /// What the hub allows and when it acts.
@@ -7,6 +9,13 @@ use std::time::Duration;
 pub struct Options {
     /// A room's pushes collect for this long before they leave as one frame; 0 sends each alone.
     pub tick_ms: u64,
+    /// For rooms with so many viewers or more: another tick. The largest that fits counts.
+    pub larger_room_ticks: Vec<LargerRoomTick>,
+    /// How many tasks write for one room: as many as there are cores.
+    pub shards_max: usize,
+    /// A room gets one more shard for each so many viewers: 512 writes take some milliseconds,
+    /// which is when starting another task pays.
+    pub shard_viewers: usize,
     /// A tick's frame is cut here, so that one frame cannot fill an outbox.
     pub frame_bytes_max: usize,
     /// Whether compressed messages are agreed on with clients that offer them.
@@ -35,6 +44,13 @@ pub struct Options {
     pub user_timeout_ms: u64,
 }
 
+/// The tick of a room that is larger than most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LargerRoomTick {
+    pub viewers_min: usize,
+    pub tick_ms: u64,
+}
+
 /// What depends on who is at the other end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -49,6 +65,9 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             tick_ms: 50,
+            larger_room_ticks: Vec::new(),
+            shards_max: available_parallelism().map_or(1, NonZero::get),
+            shard_viewers: 512,
             frame_bytes_max: 64 << 10,
             deflates: true,
             inflate_growth_max: 10,
@@ -75,8 +94,11 @@ impl Default for Options {
 }
 
 impl Options {
-    pub(super) fn tick(&self) -> Duration {
-        Duration::from_millis(self.tick_ms)
+    /// The tick of a room with so many viewers.
+    pub(super) fn tick(&self, viewers: usize) -> Duration {
+        let fits = self.larger_room_ticks.iter().filter(|tick| tick.viewers_min <= viewers);
+        let largest = fits.max_by_key(|tick| tick.viewers_min);
+        Duration::from_millis(largest.map_or(self.tick_ms, |tick| tick.tick_ms))
     }
 
     pub(super) fn ring_age(&self) -> Duration {

@@ -16,7 +16,7 @@ pub(super) struct Entry {
     pub(super) kind: Kind,
     pub(super) line: Bytes,
     key: Option<Box<str>>,
-    arrived_at: Instant,
+    pub(super) arrived_at: Instant,
 }
 
 /// What a new number means.

@@ -85,7 +85,7 @@ impl House {
     }
 
     /// Publishes the next number; the line is the number.
-    fn publish(&mut self, class: Class) {
+    pub(super) fn publish(&mut self, class: Class) {
         self.publish_line(class, self.seq + 1, None);
     }
 
