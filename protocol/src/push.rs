@@ -82,6 +82,7 @@ pub(crate) trait Visitor {
 pushes! {
     RoomStatePush = "room.state", Sequenced;
     RoomCommentPush = "room.comment", Sequenced;
+    RoomOwnComment = "room.own_comment", Topic;
     RoomCommentDeleted = "room.comment_deleted", Sequenced;
     RoomRedacted = "room.redacted", Sequenced;
     RoomLikes = "room.likes", Topic;
@@ -106,9 +107,21 @@ pub struct RoomStatePush {
     pub room: Room,
 }
 
-/// `room.comment`: somebody said something.
+/// `room.comment`: somebody said something. A room that is busier than anybody reads shows an even
+/// sample; what is left out has no place in the sequence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+#[ts(optional_fields)]
 pub struct RoomCommentPush {
+    pub comment: Comment,
+    /// How many comments were left out since the last one that was shown; absent: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<u64>,
+}
+
+/// `room.own_comment`: yours, which the room was too busy to show to everybody. It is in no
+/// snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct RoomOwnComment {
     pub comment: Comment,
 }
 

@@ -197,11 +197,30 @@ pub struct Hub {
     #[config(default = true)]
     pub compress: bool,
 
+    /// Ticks of larger rooms, as "viewers:ms": from so many viewers on that tick instead of
+    /// `tick_ms`; the largest that fits counts. Example: ["2000:100", "10000:200"], where one pass
+    /// over the room takes longer than 50 ms anyway. Empty: `tick_ms` holds for rooms of any size.
+    #[config(default = [])]
+    pub larger_room_ticks: Vec<String>,
+
+    /// Buyers' comments that a room shows its viewers; beyond that they see an even sample, and
+    /// how many were left out. Who wrote a comment sees it in any case; staff is always shown.
+    /// Unit: comments per second. Range: 0 to 1000000. Nobody reads more; 0 shows all.
+    #[config(default = 15)]
+    pub comments_per_s: u32,
+
     /// How many of its last messages a room keeps for clients that come back.
     /// Unit: messages. Range: 16 to 65536. About a minute of a busy room; past that a snapshot
     /// is cheaper than what was missed.
     #[config(default = 1024)]
     pub ring_messages: usize,
+}
+
+impl Hub {
+    /// The tick a room gets from so many viewers on: (viewers, ms).
+    pub fn larger_room_ticks(&self) -> Result<Vec<(usize, u64)>, Problem> {
+        self.larger_room_ticks.iter().map(|text| check::larger_room_tick(text)).collect()
+    }
 }
 
 #[derive(Debug, Clone, Confique, Serialize)]

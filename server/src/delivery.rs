@@ -3,6 +3,7 @@
 //! writes to a socket.
 
 mod room_feed;
+mod thinning;
 
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,8 @@ pub struct Options {
     /// Stock of one item is told at most this often while it only counts down; a change of its
     /// state leaves at once.
     pub stock: Duration,
+    /// Buyers' comments that a room shows a second; beyond that an even sample. 0 shows all.
+    pub comments_per_s: u32,
     /// Comments in a snapshot: a screenful and some to scroll.
     pub snapshot_comments_max: usize,
     /// Sales that are over and are still shown and kept up to date.
@@ -48,6 +51,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             stock: Duration::from_millis(100),
+            comments_per_s: 15,
             snapshot_comments_max: 50,
             ended_sales_max: 10,
             keep_ended: Duration::from_secs(300),
@@ -302,7 +306,18 @@ impl Delivery {
             }
         };
         let shown = wire::comment(comment);
-        self.in_room(shop, &comment.room, |room| room.on_comment(shown, class));
+        let mut left_out = None;
+        self.in_room(shop, &comment.room, |room| {
+            let lines = room.on_comment(shown, class, Instant::now());
+            lines.unwrap_or_else(|line| {
+                left_out = Some(line);
+                Vec::new()
+            })
+        });
+        if let Some(line) = left_out {
+            metrics::counter!("hawker_comments_left_out_total").increment(1);
+            self.bus.publish(Publication { line, ..to_user(&comment.user) });
+        }
     }
 
     /// `echo`: the reply told the one who caused it; only his other connections need it.
@@ -317,6 +332,11 @@ fn is_over(state: view::SaleState) -> bool {
 }
 
 fn personal(user: &UserId, push: &Push) -> Publication {
+    Publication { line: encode(push), ..to_user(user) }
+}
+
+/// A line of its own for each of a user's connections, still without the line.
+fn to_user(user: &UserId) -> Publication {
     Publication {
         topic: Topic::user(user),
         epoch: 0,
@@ -325,7 +345,7 @@ fn personal(user: &UserId, push: &Push) -> Publication {
         key: None,
         redacts: None,
         expels: None,
-        line: encode(push),
+        line: Bytes::new(),
     }
 }
 
@@ -378,6 +398,15 @@ impl Shown {
 }
 
 impl CommitSink for Delivery {
+    fn unloaded(&self, lease: &Lease) {
+        let is_his = |_: &ShopId, shop: &Arc<Mutex<ShopFeed>>| lock(shop).epoch == lease.epoch();
+        let Some((_, shop)) = self.shops.remove_if(lease.shop(), is_his) else { return };
+        // The hub keeps what can be resumed. Rooms that have ended are answered for a while yet.
+        for feed in lock(&shop).rooms.values() {
+            self.rooms.remove_if(&feed.topic, |_, known| Arc::ptr_eq(known, feed));
+        }
+    }
+
     fn restored(&self, lease: &Lease, shop: &Shop) {
         let Some(view) = shop.view() else { return };
         let mut feed = ShopFeed::new(shop.id().clone(), view.currency, lease.epoch());

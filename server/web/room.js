@@ -79,6 +79,7 @@ export function withOrders(state, orders) {
 const PUSHES = {
   "room.state": (state, push) => withRoom(state, push.room),
   "room.comment": (state, push) => withComment(state, push.comment),
+  "room.own_comment": (state, push) => withComment(state, push.comment),
   "room.comment_deleted": (state, push) => withoutComment(state, push.comment),
   "room.likes": (state, push) => ({ ...state, likes: Math.max(state.likes, push.likes) }),
   "room.viewers": (state, push) => ({

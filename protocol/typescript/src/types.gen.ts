@@ -523,9 +523,14 @@ export type RoomComment = { shop: string, command_id: string, room: string, text
 export type RoomCommentDeleted = { comment: string, };
 
 /**
- * `room.comment`: somebody said something.
+ * `room.comment`: somebody said something. A room that is busier than anybody reads shows an even
+ * sample; what is left out has no place in the sequence.
  */
-export type RoomCommentPush = { comment: Comment, };
+export type RoomCommentPush = { comment: Comment, 
+/**
+ * How many comments were left out since the last one that was shown; absent: none.
+ */
+skipped?: number, };
 
 /**
  * Schedules a room.
@@ -596,6 +601,12 @@ export type RoomMute = { shop: string, command_id: string, room: string, user: s
  * Absent: until it is lifted.
  */
 for_ms?: number, };
+
+/**
+ * `room.own_comment`: yours, which the room was too busy to show to everybody. It is in no
+ * snapshot.
+ */
+export type RoomOwnComment = { comment: Comment, };
 
 /**
  * Pauses the live clock; claims go on.
@@ -1098,6 +1109,7 @@ export const CHANGES: ReadonlySet<string> = new Set([
 export type Push =
   | ({ type: "room.state"; topic: string; seq: number } & RoomStatePush)
   | ({ type: "room.comment"; topic: string; seq: number } & RoomCommentPush)
+  | ({ type: "room.own_comment"; topic: string } & RoomOwnComment)
   | ({ type: "room.comment_deleted"; topic: string; seq: number } & RoomCommentDeleted)
   | ({ type: "room.redacted"; topic: string; seq: number } & RoomRedacted)
   | ({ type: "room.likes"; topic: string } & RoomLikes)

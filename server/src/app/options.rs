@@ -18,11 +18,14 @@ pub(super) fn engine(config: &Config) -> engine::Options {
     }
 }
 
-pub(super) fn hub(config: &Config) -> hub::Options {
+pub(super) fn hub(config: &Config) -> anyhow::Result<hub::Options> {
+    let tick = |(viewers_min, tick_ms)| hub::LargerRoomTick { viewers_min, tick_ms };
+    let larger_room_ticks = config.hub.larger_room_ticks()?.into_iter().map(tick).collect();
     let (sizes, timeouts) = (&config.limits.sizes, &config.limits.timeouts);
-    hub::Options {
+    Ok(hub::Options {
         tick_ms: config.hub.tick_ms,
         deflates: config.hub.compress,
+        larger_room_ticks,
         ring_lines_max: config.hub.ring_messages,
         buyer: hub::Limits {
             message_bytes_max: sizes.message_bytes_max,
@@ -40,13 +43,17 @@ pub(super) fn hub(config: &Config) -> hub::Options {
         send_buffer_bytes: sizes.send_buffer_bytes,
         user_timeout_ms: u64::from(timeouts.unacknowledged_ms),
         ..hub::Options::default()
-    }
+    })
 }
 
 pub(super) fn delivery(config: &Config) -> delivery::Options {
     // A stock change must be seen within 200 ms: its own wait and a tick stay below that.
     let stock_ms = config.hub.tick_ms.clamp(50, 100);
-    delivery::Options { stock: Duration::from_millis(stock_ms), ..delivery::Options::default() }
+    delivery::Options {
+        stock: Duration::from_millis(stock_ms),
+        comments_per_s: config.hub.comments_per_s,
+        ..delivery::Options::default()
+    }
 }
 
 pub(super) fn socket(config: &Config) -> socket::Options {

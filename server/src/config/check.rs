@@ -79,8 +79,26 @@ fn disagreements(config: &Config) -> Vec<Problem> {
         "auth.secret_file",
         "is given beside `auth.secret`: keep one of them",
     );
+    found.extend(config.hub.larger_room_ticks().err());
     found.extend(config.auth.secret.as_ref().and_then(|secret| weak("auth.secret", secret)));
     found
+}
+
+/// The longest tick, as for `hub.tick_ms`.
+const TICK_MS_MAX: u64 = 1_000;
+
+/// A room's size and its tick, from "viewers:ms".
+pub(super) fn larger_room_tick(text: &str) -> Result<(usize, u64), Problem> {
+    let parsed = text.split_once(':').and_then(|(viewers, ms)| {
+        let (viewers, ms) = (viewers.trim().parse().ok()?, ms.trim().parse().ok()?);
+        (viewers > 0 && ms <= TICK_MS_MAX).then_some((viewers, ms))
+    });
+    parsed.ok_or_else(|| {
+        let message = format!(
+            "`{text}` must be \"viewers:ms\" with 1 viewer or more and 0 to {TICK_MS_MAX} ms"
+        );
+        Problem::new("hub.larger_room_ticks", message)
+    })
 }
 
 fn weak(key: &str, secret: &Secret) -> Option<Problem> {
@@ -195,6 +213,13 @@ mod tests {
         assert_eq!(keys("[server]\ntrusted_proxies = [\"10.0.0.1\"]"), ["server.forwarding"]);
         let both = "[auth]\nsecret = \"01234567890123456789012345678901\"\nsecret_file = \"s\"";
         assert_eq!(keys(both), ["auth.secret_file"]);
+        for tick in ["2000", "0:50", "2000:1001", "many:100"] {
+            let ticks = format!("[hub]\nlarger_room_ticks = [{tick:?}]");
+            assert_eq!(keys(&ticks), ["hub.larger_room_ticks"], "{tick}");
+        }
+        let ticks = "[hub]\nlarger_room_ticks = [\"2000:100\", \"10000: 200\"]";
+        let hub = read(Some(ticks), []).unwrap().config.hub;
+        assert_eq!(hub.larger_room_ticks().unwrap(), [(2_000, 100), (10_000, 200)]);
         let public = "[server]\nadmin_listen = \"0.0.0.0:9090\"\nadmin_public = true";
         assert!(read(Some(public), []).is_ok());
     }

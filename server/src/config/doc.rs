@@ -129,12 +129,12 @@ mod tests {
     }
 
     #[test]
-    fn the_load_test_lifts_only_rates_and_connections() {
+    fn the_load_test_lifts_only_rates_connections_and_thinning() {
         let changed = differences(&read(Some(LOAD), []).unwrap().config);
         assert!(!changed.is_empty());
         for difference in changed {
             let key = &difference.key;
-            let lifted = ["limits.rates.", "limits.connections."];
+            let lifted = ["limits.rates.", "limits.connections.", "hub.comments_per_s"];
             assert!(lifted.iter().any(|section| key.starts_with(section)), "{key}");
         }
     }

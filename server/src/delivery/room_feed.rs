@@ -11,6 +11,7 @@ use hawker_protocol::object::{Comment, Product, Room, RoomSnapshot, Sale, SaleSt
 use hawker_protocol::{Id, Push, codec, push};
 use tokio::time::Instant;
 
+use super::thinning::Thinning;
 use super::{Options, lock, without_line_feed};
 use crate::bus::{Class, Topic};
 use crate::hub::Snapshot;
@@ -44,6 +45,7 @@ pub(super) struct State {
     sales: BTreeMap<Id, Sale>,
     comments: VecDeque<Comment>,
     comments_max: usize,
+    thinning: Thinning,
     ended_sales_max: usize,
     viewers: u64,
     /// Items whose stock changed and was not told yet.
@@ -76,6 +78,7 @@ impl RoomFeed {
             sales: BTreeMap::new(),
             comments: VecDeque::new(),
             comments_max: options.snapshot_comments_max,
+            thinning: Thinning::new(options.comments_per_s),
             ended_sales_max: options.ended_sales_max,
             viewers: 0,
             stock_dirty: BTreeSet::new(),
@@ -256,14 +259,27 @@ impl State {
         lines
     }
 
-    pub(super) fn on_comment(&mut self, comment: Comment, class: Class) -> Vec<Numbered> {
+    /// Numbers a comment, or gives back the line for its author alone if it is one too many. It is
+    /// thinned out before it gets a number, so that everybody's numbers have no gap.
+    pub(super) fn on_comment(
+        &mut self,
+        comment: Comment,
+        class: Class,
+        now: Instant,
+    ) -> Result<Vec<Numbered>, Bytes> {
+        let is_lossy = class == Class::Lossy;
+        let skipped = if is_lossy { self.thinning.admit(now) } else { Some(0) };
+        let Some(skipped) = skipped else {
+            return Err(self.line(&push::RoomOwnComment { comment }.into(), None));
+        };
+        let skipped = Some(skipped).filter(|skipped| *skipped > 0);
         self.comments.push_back(comment.clone());
         while self.comments.len() > self.comments_max {
             self.comments.pop_front();
         }
         let key = comment.comment.as_str().into();
-        let line = self.number(&push::RoomCommentPush { comment }.into(), class);
-        vec![Numbered { key: Some(key), ..line }]
+        let line = self.number(&push::RoomCommentPush { comment, skipped }.into(), class);
+        Ok(vec![Numbered { key: Some(key), ..line }])
     }
 
     pub(super) fn on_comment_deleted(&mut self, comment: &CommentId) -> Vec<Numbered> {

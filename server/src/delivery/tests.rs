@@ -5,6 +5,7 @@ mod client;
 mod histories;
 mod people;
 mod stock;
+mod thinning;
 
 use hawker_domain::command::{RoomCommand, SaleCommand};
 use hawker_domain::settings::Settings;
@@ -205,6 +206,38 @@ async fn an_ended_room_is_answered_for_a_while() {
     assert_eq!(house.snapshot("r1")["room"]["state"], "ended");
     pass(Duration::from_secs(3)).await;
     assert_eq!(house.delivery.snapshot(&topic("r1")), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn regression_a_shop_that_left_memory_leaves_no_feed_behind() {
+    // What delivery knew of a shop stayed for the rest of the process.
+    let house = House::open().await;
+    house.driver.run_sale(flash(in_room("r1"), 5)).await;
+    house.driver.manage(RoomCommand::End { room: room_id("r1") }).await;
+    pass(Duration::from_secs(3_600)).await;
+    assert_eq!((house.delivery.shops.len(), house.delivery.rooms.len()), (0, 0));
+    house.hush();
+    house.driver.go_live("r2").await;
+    settle().await;
+    assert_eq!(house.delivery.shops.len(), 1);
+    let shown = house.delivery.snapshot(&topic("r2")).unwrap();
+    assert_eq!(
+        (shown.epoch, house.snapshot("r2")["products"][0]["title"].clone()),
+        (2, "Lipstick".into())
+    );
+    let expected: Vec<_> = (1..=shown.seq).map(|seq| (2, seq)).collect();
+    assert_eq!(numbers(&house.heard(), "r2"), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shop_that_another_lease_restored_meanwhile_is_not_forgotten() {
+    let house = House::open().await;
+    let journal: Arc<dyn Journal> = Arc::new(Memory::new());
+    let older = journal.acquire(&shop_id()).await.unwrap();
+    let house = house.restart().await;
+    house.delivery.unloaded(&older);
+    assert_eq!(house.delivery.shops.len(), 1);
+    assert!(house.delivery.snapshot(&topic("r1")).is_some());
 }
 
 fn secret_sale() -> hawker_domain::command::SaleSpec {

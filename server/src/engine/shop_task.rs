@@ -145,6 +145,9 @@ impl ShopTask {
                 Stimulus::Pulses => {}
                 Stimulus::Due => self.last_work = Instant::now(),
                 Stimulus::Idle => {
+                    if let Some(lease) = &self.lease {
+                        self.around.sink.unloaded(lease);
+                    }
                     // Nobody waits for it: who wakes the shop meanwhile takes the lease over.
                     self.snapshot_at_rest().map(tokio::spawn);
                     return Ended::Idle;

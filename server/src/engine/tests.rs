@@ -29,6 +29,10 @@ impl CommitSink for Ears {
         self.note(format!("restored {} under epoch {}", shop.id(), lease.epoch()));
     }
 
+    fn unloaded(&self, lease: &Lease) {
+        self.note(format!("unloaded {} under epoch {}", lease.shop(), lease.epoch()));
+    }
+
     fn committed(&self, committed: &Committed, changes: Vec<Change>) {
         let entries = committed.entries().len();
         let (version, changes) = (committed.position().version, changes.len());

@@ -205,6 +205,12 @@ impl Beginning {
             return Self { stand, recovered: true, missed, snapshot: None };
         }
         let snapshot = snapshot.filter(|snapshot| snapshot.epoch == ring.epoch());
+        let newest = snapshot.as_ref().map(|snapshot| (snapshot.epoch, snapshot.seq));
+        if let Some((_, seq)) = known.filter(|known| newest == Some(*known)) {
+            // What it knows is still on its way here.
+            let (stand, missed) = (stream.stand(seq), Vec::new());
+            return Self { stand, recovered: true, missed, snapshot: None };
+        }
         let seq = snapshot.as_ref().map_or(ring.taken(), |snapshot| snapshot.seq);
         let snapshot = snapshot.map(|snapshot| snapshot.body);
         Self { stand: stream.stand(seq), recovered: false, missed: Vec::new(), snapshot }

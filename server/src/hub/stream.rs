@@ -140,6 +140,10 @@ impl Stream {
         if stand.era != self.era {
             return None;
         }
+        // A snapshot may know lines that are still on their way here.
+        if stand.position >= self.ring.taken() {
+            return Some((None, stand));
+        }
         let lines: Vec<_> = self.ring.since(stand.position)?.collect();
         Some((frame_of(&lines), self.stand(stand.position.max(self.ring.taken()))))
     }

@@ -9,10 +9,12 @@ mod outbox_model;
 mod readers;
 mod resumes;
 mod rooms;
+mod shards;
 mod slow_readers;
 mod sockets;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -24,6 +26,14 @@ use crate::bus::{RoomId, ShopId};
 #[derive(Debug, Default)]
 struct Owner {
     snapshot: Mutex<Option<Snapshot>>,
+    gaps: AtomicUsize,
+}
+
+impl Owner {
+    /// How many gap lines were asked for.
+    fn gaps_made(&self) -> usize {
+        self.gaps.load(Ordering::Relaxed)
+    }
 }
 
 impl Source for Owner {
@@ -32,6 +42,7 @@ impl Source for Owner {
     }
 
     fn gap(&self, _topic: &Topic, from: u64, to: u64, snapshot: Option<&Bytes>) -> Bytes {
+        self.gaps.fetch_add(1, Ordering::Relaxed);
         // Two lines in place of one object, so that tests can tell gap and snapshot apart.
         let body = snapshot.map(|body| String::from_utf8_lossy(body));
         let lines = [Some(format!("gap {from} {to}").into()), body];

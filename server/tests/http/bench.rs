@@ -45,6 +45,7 @@ impl CommitSink for Ears {
         self.restored.fetch_add(1, Ordering::Relaxed);
     }
 
+    fn unloaded(&self, _: &Lease) {}
     fn committed(&self, _: &Committed, _: Vec<Change>) {}
     fn passing(&self, _: &ShopId, _: Vec<Ephemeral>) {}
 }

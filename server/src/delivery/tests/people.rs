@@ -5,14 +5,14 @@ use crate::hub::fake::{Client, Pipe};
 use crate::hub::{Membership, Reader, Registration};
 
 /// Somebody with a connection, in the room or not.
-struct Person {
+pub(super) struct Person {
     client: Client,
     _reader: Reader,
     _registration: Registration,
     _membership: Option<Membership>,
 }
 
-fn connect(house: &House, name: &str, room: Option<&str>) -> Person {
+pub(super) fn connect(house: &House, name: &str, room: Option<&str>) -> Person {
     let (pipe, client) = Pipe::new();
     let reader = house.hub.connect(pipe, &[]);
     let connection = reader.connection().clone();
@@ -29,6 +29,10 @@ impl Person {
 
     async fn lines(&mut self) -> Vec<Value> {
         pass(Duration::from_millis(200)).await;
+        self.heard()
+    }
+
+    pub(super) fn heard(&mut self) -> Vec<Value> {
         self.client.lines().iter().map(|line| parse(line.as_bytes())).collect()
     }
 }

@@ -80,6 +80,12 @@ async fn a_sleeping_shop_is_woken_reminds_and_cancels_and_sleeps_again() {
     let reminded = |minutes| ("reminded", later(minutes));
     assert_eq!(told, [reminded(15), reminded(30), reminded(45), ("cancelled", later(60))]);
     assert_eq!(restored(&bench), 5, "ten idle minutes lie before each of the four");
+    let heard = bench.ears.heard();
+    let comings = heard.iter().filter(|line| line.contains("under epoch")).cloned();
+    let expected = (1..=5).flat_map(|epoch| {
+        ["restored", "unloaded"].map(|what| format!("{what} acme under epoch {epoch}"))
+    });
+    assert_eq!(comings.collect::<Vec<_>>(), expected.take(9).collect::<Vec<_>>());
 }
 
 #[tokio::test(start_paused = true)]

@@ -21,6 +21,7 @@ async fn deliveries_writes_bytes_and_skips_are_counted_without_naming_anybody() 
         // Ann's frame of three bytes, and the byte that Bob's pipe holds.
         "hawker_written_bytes_total 4",
         "hawker_tick_seconds_count 1",
+        "hawker_lag_seconds_count{class=\"critical\"} 1",
         "hawker_outbox_bytes_count 1",
     ] {
         assert!(text.contains(line), "{line} is missing in\n{text}");

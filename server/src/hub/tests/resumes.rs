@@ -47,6 +47,26 @@ async fn a_resume_outside_the_ring_starts_anew_from_the_snapshot() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn regression_the_ring_is_cut_when_its_lines_are_sent_not_when_the_next_one_comes() {
+    // What one tick took beyond the limit stayed until something else was published.
+    let options = Options { ring_lines_max: 4, ..Options::default() };
+    let house = house_with_lines(9, options).await;
+    let guest = house.guest(fake::Pipe::new());
+    assert!(!house.hub.resume(&topic(), 7, 4, guest.connection()).recovered);
+    assert_eq!(house.hub.resume(&topic(), 7, 5, guest.connection()).missed.len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn regression_lines_that_are_too_old_are_gone_without_a_later_one() {
+    // Age was looked at only when something was published.
+    let house = house_with_lines(3, Options::default()).await;
+    pass_ms(300_001).await;
+    let guest = house.guest(fake::Pipe::new());
+    assert!(!house.hub.resume(&topic(), 7, 2, guest.connection()).recovered);
+    assert!(house.hub.resume(&topic(), 7, 3, guest.connection()).recovered);
+}
+
+#[tokio::test(start_paused = true)]
 async fn lines_older_than_the_ring_keeps_them_cannot_be_resumed() {
     let mut house = house_with_lines(3, Options::default()).await;
     pass_ms(300_001).await;
