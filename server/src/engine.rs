@@ -147,8 +147,8 @@ pub trait CommitSink: Send + Sync + 'static {
     /// The shop has been read from the journal and is about to serve, under this lease.
     fn restored(&self, lease: &Lease, shop: &Shop);
 
-    /// The shop leaves memory: nobody asks for it, and none of its rooms is on air. When it is asked
-    /// for again it is `restored` first, under another lease.
+    /// The shop leaves memory: nobody asks for it, and none of its rooms is on air. When it is
+    /// asked for again it is `restored` first, under another lease.
     fn unloaded(&self, lease: &Lease);
 
     /// This batch is durable; `changes` are the newest views of what it touched.

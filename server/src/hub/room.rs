@@ -100,8 +100,9 @@ impl Room {
         if let Some(key) = &publication.redacts {
             stream.ring.redact(key, |seq| self.source.tombstone(&self.topic, seq));
         }
+        let was_urgent = stream.urgent;
         if stream.collect(publication, &self.shared.options) {
-            self.wake(&mut stream);
+            self.wake(&mut stream, was_urgent);
         }
         None
     }
@@ -172,8 +173,8 @@ impl Room {
     /// Takes the source's word for the position, if it knows more.
     pub(super) fn learn(&self, stream: &mut Stream, known: Option<&Snapshot>, viewers: usize) {
         if stream.learn(known) && viewers > 0 {
-            stream.urgent = true;
-            self.wake(stream);
+            let was_urgent = std::mem::replace(&mut stream.urgent, true);
+            self.wake(stream, was_urgent);
         }
     }
 
@@ -182,13 +183,13 @@ impl Room {
         self.subscribers.expel(user);
     }
 
-    /// Makes sure that a task will send what waits.
-    fn wake(&self, stream: &mut Stream) {
+    /// Makes sure that a task will send what waits, and at once if that is new.
+    fn wake(&self, stream: &mut Stream, was_urgent: bool) {
         if !std::mem::replace(&mut stream.ticking, true) {
             if let Some(me) = self.me.upgrade() {
                 tokio::spawn(me.tick());
             }
-        } else if stream.urgent {
+        } else if stream.urgent && !was_urgent {
             self.urgent.notify_one();
         }
     }
