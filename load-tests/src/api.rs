@@ -69,7 +69,7 @@ impl Api {
         let key = format!("{}-h{}", self.run, self.commands.fetch_add(1, Relaxed));
         let path = format!("/v1/shops{path}");
         let (token, key) = (Some(self.token.as_str()), Some(key.as_str()));
-        let ask = Ask { method, path: &path, token, key, body: &body };
+        let ask = Ask { method, token, key, ..Ask::post(&path, &body) };
         for _ in 0..TRIES_MAX {
             let answer = self.client.send(ask).await?;
             if answer.status != 503 && answer.status != 429 {
@@ -180,7 +180,7 @@ impl Api {
         let after = after.map_or_else(String::new, |after| format!("after={after}&"));
         let path = format!("/v1/shops/{}/events?{after}limit={limit}", self.shop);
         let token = Some(self.token.as_str());
-        let ask = Ask { method: "GET", path: &path, token, key: None, body: b"" };
+        let ask = Ask { token, ..Ask::get(&path) };
         self.client.send(ask).await?.success().context("reading the event feed")
     }
 }

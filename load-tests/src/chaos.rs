@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::audit::{Audit, Reading, Violations};
-use crate::limits::{self, Changed};
+use crate::limits::{Changed, Settings};
 use crate::machine::{self, Machine};
 use crate::report::{self, Verdict, rounded, say};
 use crate::run::{Common, Target};
@@ -80,7 +80,8 @@ pub(crate) async fn run(common: &Common, options: &Options) -> Result<bool> {
     ensure!(common.server.is_none(), "chaos kills the server it started itself, never another");
     let How::Kill(kill) = &options.how;
     machine::allow_sockets(kill.buyers * 2 + 64)?;
-    let site = Site::prepare(common.hawker.as_deref(), common.folder.as_deref())?;
+    let (hawker, folder) = (common.hawker.as_deref(), common.folder.as_deref());
+    let site = Site::prepare(hawker, folder, Settings::lifted())?;
     let passed = cycles(common, kill, &site).await;
     match &passed {
         Ok(true) => site.remove(),
@@ -117,7 +118,7 @@ async fn cycles(common: &Common, kill: &Kill, site: &Site) -> Result<bool> {
         found.add(|| problem.clone());
     }
     let verdict = Verdict::from(found);
-    let limits = limits::changed(limits::LOAD_CONFIG);
+    let limits = Settings::lifted().changed();
     let report = Report {
         command: "chaos kill",
         totals: &totals,
@@ -151,7 +152,7 @@ async fn still_there(site: &Site, readings: &[(String, Reading)]) -> Result<Viol
 /// Replays the file with the server's own tool, first while it runs, then when it is gone: equal
 /// versions must have equal state hashes.
 async fn verify(site: &Site, server: Server) -> Result<std::result::Result<(), String>> {
-    let settings = site.settings().display().to_string();
+    let settings = site.settings_file().display().to_string();
     let command = ["journal", "verify", "--config", &settings];
     let running = site.run(&command).await;
     server.stop().await?;

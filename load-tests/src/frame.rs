@@ -16,6 +16,8 @@ pub(crate) enum Opcode {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Frame {
     pub(crate) opcode: Opcode,
+    /// Compressed as a message of its own, which only a reader that offered it may meet.
+    pub(crate) deflated: bool,
     pub(crate) payload: Range<usize>,
 }
 
@@ -25,6 +27,7 @@ pub(crate) struct Malformed(pub(crate) &'static str);
 
 const FIN: u8 = 0x80;
 const MASKED: u8 = 0x80;
+const DEFLATED: u8 = 0x40;
 
 /// Appends a client's frame. A client must mask; the mask is zero, which the protocol allows,
 /// leaves the payload as it is and costs the server what any other mask would.
@@ -51,11 +54,22 @@ pub(crate) fn append(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(payload);
 }
 
+/// A text frame as a server writes it, of one message that is compressed already or not at all.
+pub(crate) fn of_server(payload: &[u8], deflated: bool) -> Vec<u8> {
+    let mut masked = Vec::new();
+    append(Opcode::Text, payload, &mut masked);
+    let mask_at = masked.len() - payload.len() - 4;
+    masked.drain(mask_at..mask_at + 4);
+    masked[1] &= !MASKED;
+    masked[0] |= if deflated { DEFLATED } else { 0 };
+    masked
+}
+
 /// The first frame in `bytes`; `None` while it is not all there.
 pub(crate) fn first(bytes: &[u8]) -> Result<Option<Frame>, Malformed> {
     let [head, length, rest @ ..] = bytes else { return Ok(None) };
     let opcode = match head {
-        0x81 => Opcode::Text,
+        0x81 | 0xc1 => Opcode::Text,
         0x88 => Opcode::Close,
         0x89 => Opcode::Ping,
         0x8a => Opcode::Pong,
@@ -72,8 +86,8 @@ pub(crate) fn first(bytes: &[u8]) -> Result<Option<Frame>, Malformed> {
         (126 | 127, _) => return Ok(None),
         (short, _) => (2, usize::from(short)),
     };
-    let end = skip + length;
-    Ok((bytes.len() >= end).then_some(Frame { opcode, payload: skip..end }))
+    let (end, deflated) = (skip + length, *head == 0xc1);
+    Ok((bytes.len() >= end).then_some(Frame { opcode, deflated, payload: skip..end }))
 }
 
 /// Code and reason of a close frame; 1005 stands for a frame without a code.
@@ -90,21 +104,11 @@ pub(crate) fn close(payload: &[u8]) -> (u16, String) {
 mod tests {
     use super::*;
 
-    fn server_frame(payload: &[u8]) -> Vec<u8> {
-        let mut masked = Vec::new();
-        append(Opcode::Text, payload, &mut masked);
-        // The same frame as a server writes it: without the mask bit and the mask.
-        masked[1] &= 0x7f;
-        let at = masked.len() - payload.len() - 4;
-        masked.drain(at..at + 4);
-        masked
-    }
-
     #[test]
     fn a_frame_of_each_length_reads_back_and_a_part_of_it_does_not() {
         for length in [0, 1, 125, 126, 65_535, 65_536] {
             let payload = vec![b'x'; length];
-            let bytes = server_frame(&payload);
+            let bytes = of_server(&payload, false);
             let frame = first(&bytes).unwrap().unwrap();
             assert_eq!((frame.opcode, &bytes[frame.payload]), (Opcode::Text, &payload[..]));
             assert_eq!(first(&bytes[..bytes.len() - 1]), Ok(None), "{length}");
@@ -115,7 +119,8 @@ mod tests {
     fn what_no_server_sends_is_an_error() {
         assert!(first(&[0x81, 0x80]).is_err());
         assert!(first(&[0x01, 0x01, b'x']).is_err());
-        assert!(first(&[0xc1, 0x01, b'x']).is_err());
+        assert!(first(&[0xa1, 0x01, b'x']).is_err());
+        assert!(first(&[0xc9, 0x01, b'x']).is_err());
     }
 
     #[test]

@@ -4,9 +4,9 @@
 use serde::Serialize;
 
 /// The settings that a server of our own gets.
-pub(crate) const LOAD_CONFIG: &str = include_str!("../../config/load.toml");
+const LOAD_CONFIG: &str = include_str!("../../config/load.toml");
 
-/// One lifted limit.
+/// One changed setting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Changed {
     pub(crate) key: String,
@@ -14,9 +14,50 @@ pub(crate) struct Changed {
     pub(crate) why: String,
 }
 
+/// What a server of our own is told beside its places and keys.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// As a file.
+    pub(crate) config: String,
+    /// Over the file, by the environment.
+    over: Vec<Changed>,
+}
+
+impl Settings {
+    /// The limits that load tests lift.
+    pub(crate) fn lifted() -> Self {
+        Self { config: LOAD_CONFIG.to_owned(), over: Vec::new() }
+    }
+
+    /// Leaves these keys at their defaults.
+    pub(crate) fn without(self, keys: &[&str]) -> Self {
+        let is_kept =
+            |line: &&str| line.split_once('=').is_none_or(|(key, _)| !keys.contains(&key.trim()));
+        let config = self.config.split_inclusive('\n').filter(is_kept).collect();
+        Self { config, ..self }
+    }
+
+    pub(crate) fn with(mut self, key: &str, value: impl ToString, why: &str) -> Self {
+        let (key, value) = (key.to_owned(), value.to_string());
+        self.over.push(Changed { key, value, why: why.to_owned() });
+        self
+    }
+
+    pub(crate) fn environment(&self) -> impl Iterator<Item = (String, &str)> {
+        let name = |key: &str| format!("HAWKER_{}", key.replace('.', "_").to_uppercase());
+        self.over.iter().map(move |over| (name(&over.key), over.value.as_str()))
+    }
+
+    pub(crate) fn changed(&self) -> Vec<Changed> {
+        let mut found = changed(&self.config);
+        found.extend(self.over.iter().cloned());
+        found
+    }
+}
+
 /// The keys of a settings file, each with the comment that stands above it. A comment holds for
 /// all keys below it up to the next one or an empty line.
-pub(crate) fn changed(toml: &str) -> Vec<Changed> {
+fn changed(toml: &str) -> Vec<Changed> {
     let mut found = Vec::new();
     let (mut section, mut why, mut in_comment) = (String::new(), String::new(), false);
     for line in toml.lines().map(str::trim) {
@@ -60,6 +101,21 @@ mod tests {
             changed(toml),
             [line("a", "1", "Two lines."), line("b", "2", "Two lines."), line("c", "\"x\"", "")]
         );
+    }
+
+    #[test]
+    fn a_run_leaves_some_limits_alone_and_sets_others() {
+        let settings = Settings::lifted().without(&["accepts_per_s_per_core"]).with(
+            "hub.tick_ms",
+            50,
+            "The tick that is measured.",
+        );
+        let environment = settings.environment().collect::<Vec<_>>();
+        assert_eq!(environment, [("HAWKER_HUB_TICK_MS".to_owned(), "50")]);
+        let keys = settings.changed().into_iter().map(|limit| limit.key).collect::<Vec<_>>();
+        assert!(keys.iter().any(|key| key == "hub.tick_ms"), "{keys:?}");
+        assert!(keys.iter().any(|key| key == "limits.rates.claim_burst"), "{keys:?}");
+        assert!(!keys.iter().any(|key| key.contains("accepts_per_s")), "{keys:?}");
     }
 
     #[test]

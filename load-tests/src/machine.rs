@@ -52,24 +52,87 @@ pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-/// Processor seconds a process has used so far, in user and system mode together.
-pub(crate) fn cpu_s(process: u32) -> Option<f64> {
-    /// USER_HZ, fixed at 100 on every Linux we know.
-    const TICKS_PER_S: f64 = 100.0;
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name in parentheses may hold spaces; the fields after it are numbered from 3.
-    let mut fields = stat.rsplit(')').next()?.split_ascii_whitespace().skip(11);
-    let user: f64 = fields.next()?.parse().ok()?;
-    let system: f64 = fields.next()?.parse().ok()?;
-    Some((user + system) / TICKS_PER_S)
+/// Processor seconds, in both modes.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct CpuTime {
+    pub(crate) user_s: f64,
+    pub(crate) system_s: f64,
 }
 
-/// Resident memory of a process in bytes.
+impl CpuTime {
+    pub(crate) fn total_s(self) -> f64 {
+        self.user_s + self.system_s
+    }
+
+    pub(crate) fn since(self, before: Self) -> Self {
+        let system_s = self.system_s - before.system_s;
+        Self { user_s: self.user_s - before.user_s, system_s }
+    }
+}
+
+/// What the kernel says about a process, the fields from the third on.
+fn stat_fields(process: u32) -> Option<Vec<String>> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name in parentheses may hold spaces.
+    let fields = stat.rsplit(')').next()?.split_ascii_whitespace();
+    Some(fields.map(str::to_owned).collect())
+}
+
+/// Processor time a process has used so far. Its grain is 10 ms.
+pub(crate) fn cpu_time(process: u32) -> Option<CpuTime> {
+    /// USER_HZ, fixed at 100 on every Linux we know.
+    const TICKS_PER_S: f64 = 100.0;
+    let fields = stat_fields(process)?;
+    let seconds = |at: usize| Some(fields.get(at)?.parse::<f64>().ok()? / TICKS_PER_S);
+    Some(CpuTime { user_s: seconds(11)?, system_s: seconds(12)? })
+}
+
+/// Both modes together.
+pub(crate) fn cpu_s(process: u32) -> Option<f64> {
+    cpu_time(process).map(CpuTime::total_s)
+}
+
+/// A process and all that descend from it: a server may let workers of its own do the work.
+pub(crate) fn family(process: u32) -> Vec<u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let parents: Vec<(u32, u32)> = numbers
+        .filter_map(|number| Some((number, stat_fields(number)?.get(1)?.parse().ok()?)))
+        .collect();
+    let mut found = vec![process];
+    let mut looked = 0;
+    while let Some(parent) = found.get(looked).copied() {
+        found.extend(parents.iter().filter(|(_, it)| *it == parent).map(|(number, _)| *number));
+        looked += 1;
+    }
+    found
+}
+
+/// Resident memory of a process in bytes: exact where the kernel adds it up on demand, otherwise
+/// its running estimate.
 pub(crate) fn resident_bytes(process: u32) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
-    let kilobytes: u64 = line.split_ascii_whitespace().nth(1)?.parse().ok()?;
-    Some(kilobytes * 1024)
+    kilobytes(&format!("/proc/{process}/smaps_rollup"), "Rss:")
+        .or_else(|| kilobytes(&format!("/proc/{process}/status"), "VmRSS:"))
+        .map(|kilobytes| kilobytes * 1024)
+}
+
+fn kilobytes(path: &str, name: &str) -> Option<u64> {
+    let text = fs::read_to_string(path).ok()?;
+    let line = text.lines().find(|line| line.starts_with(name))?;
+    line.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+/// Memory of the kernel for all TCP sockets of the machine, in bytes, without their structures.
+pub(crate) fn tcp_buffer_bytes() -> Option<u64> {
+    let text = fs::read_to_string("/proc/net/sockstat").ok()?;
+    let line = text.lines().find(|line| line.starts_with("TCP:"))?;
+    let pages: u64 = line.rsplit_once("mem ")?.1.trim().parse().ok()?;
+    Some(pages * rustix::param::page_size() as u64)
+}
+
+/// Memory of the kernel for its own structures, in bytes: sockets of every side are in it.
+pub(crate) fn kernel_slab_bytes() -> Option<u64> {
+    kilobytes("/proc/meminfo", "Slab:").map(|kilobytes| kilobytes * 1024)
 }
 
 #[cfg(test)]
@@ -82,6 +145,18 @@ mod tests {
         assert!(cpu_s(me).is_some());
         assert!(resident_bytes(me).unwrap() > 100_000);
         assert_eq!(cpu_s(u32::MAX), None);
+        assert!(tcp_buffer_bytes().is_some() && kernel_slab_bytes().is_some());
+    }
+
+    #[test]
+    fn a_family_is_a_process_and_whoever_it_started() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let found = family(std::process::id());
+        let strangers = family(child.id());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(found.contains(&std::process::id()) && found.contains(&child.id()), "{found:?}");
+        assert_eq!(strangers, [child.id()]);
     }
 
     #[test]

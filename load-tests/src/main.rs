@@ -8,17 +8,26 @@ mod chance;
 mod chaos;
 mod claims;
 mod clock;
+mod crowd;
+mod fan_out;
 mod flash_sale;
+mod floor;
 mod frame;
 mod http;
+mod idle;
 mod limits;
 mod line;
 mod machine;
+mod marker;
+mod metrics;
 mod people;
 mod report;
 mod run;
+mod schedule;
 mod server;
 mod socket;
+mod stage;
+mod subject;
 mod talk;
 mod tally;
 mod token;
@@ -45,8 +54,15 @@ enum What {
     FlashSale(flash_sale::Options),
     /// How many claims a second are accepted, each durable before its reply; then the audit.
     Claims(claims::Options),
+    /// What it costs to deliver a room's messages, beside the kernel's own price of the writes.
+    FanOut(fan_out::Options),
+    /// What viewers cost who only watch.
+    Idle(idle::Options),
     /// Breaks a server of its own on purpose and audits what is left.
     Chaos(chaos::Options),
+    /// The plain `send` loop that `fan-out` compares with, in a process of its own.
+    #[command(hide = true)]
+    Floor(floor::Options),
 }
 
 fn main() -> ExitCode {
@@ -63,6 +79,9 @@ fn main() -> ExitCode {
 
 /// Whether every invariant held.
 fn start(arguments: &Arguments) -> Result<bool> {
+    if let What::Floor(options) = &arguments.what {
+        return floor::serve(options).map(|()| true);
+    }
     let half = (machine::cores() / 2).max(1);
     let threads = arguments.common.threads.unwrap_or(half);
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
@@ -73,7 +92,10 @@ fn start(arguments: &Arguments) -> Result<bool> {
             What::Audience(options) => audience::run(common, options).await,
             What::FlashSale(options) => flash_sale::run(common, options).await,
             What::Claims(options) => claims::run(common, options).await,
+            What::FanOut(options) => fan_out::run(common, options).await,
+            What::Idle(options) => idle::run(common, options).await,
             What::Chaos(options) => chaos::run(common, options).await,
+            What::Floor(_) => unreachable!("it was served above"),
         }
     })
 }

@@ -99,7 +99,7 @@ fn say_limits(limits: &[Changed]) {
     if limits.is_empty() {
         return say("  limits: the server's own (it was running already)");
     }
-    say("  limits changed by config/load.toml:");
+    say("  limits changed:");
     let mut why = "";
     for limit in limits {
         if limit.why != why {

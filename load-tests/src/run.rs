@@ -10,7 +10,7 @@ use clap::Args;
 
 use crate::api::Api;
 use crate::http::{Client, Url};
-use crate::limits::{self, Changed};
+use crate::limits::{Changed, Settings};
 use crate::machine::{self, SOCKETS_PER_SOURCE};
 use crate::report::say;
 use crate::server::{self, Server, Site};
@@ -78,11 +78,21 @@ pub(crate) struct Target {
 }
 
 impl Run {
-    /// Reaches the server that was named, or starts one.
+    /// Reaches the server that was named, or starts one with the limits of load tests.
     pub(crate) async fn begin(
         common: &Common,
         sockets: usize,
         sockets_of_source: usize,
+    ) -> Result<Self> {
+        Self::begin_with(common, sockets, sockets_of_source, Settings::lifted()).await
+    }
+
+    /// The same with settings of the caller's, which a server that was named does not get.
+    pub(crate) async fn begin_with(
+        common: &Common,
+        sockets: usize,
+        sockets_of_source: usize,
+        settings: Settings,
     ) -> Result<Self> {
         machine::allow_sockets(sockets)?;
         let (name, json) = (server::random_hex()?[..10].to_owned(), common.json);
@@ -90,11 +100,11 @@ impl Run {
             let target = Target { sockets_of_source, ..Target::named(common, server, name)? };
             return Ok(Self { target: Arc::new(target), limits: Vec::new(), own: None, json });
         }
-        let site = Site::prepare(common.hawker.as_deref(), common.folder.as_deref())?;
+        let limits = settings.changed();
+        let site = Site::prepare(common.hawker.as_deref(), common.folder.as_deref(), settings)?;
         say(&format!("starting a server of our own in {}", site.folder().display()));
         let server = site.start().await?;
         let target = Arc::new(Target::of_site(&site, name));
-        let limits = limits::changed(limits::LOAD_CONFIG);
         Ok(Self { target, limits, own: Some((site, server)), json })
     }
 

@@ -11,7 +11,7 @@ use tokio::process::{Child, Command};
 use tokio::time::{Duration, Instant, sleep, timeout};
 
 use crate::http::Client;
-use crate::limits::LOAD_CONFIG;
+use crate::limits::Settings;
 
 const READY: Duration = Duration::from_secs(30);
 /// Beyond the drain that the server promises by default.
@@ -25,6 +25,7 @@ pub(crate) struct Site {
     pub(crate) listen: SocketAddr,
     pub(crate) admin: SocketAddr,
     pub(crate) secret: String,
+    settings: Settings,
 }
 
 /// A running server.
@@ -36,7 +37,11 @@ pub(crate) struct Server {
 
 impl Site {
     /// A fresh folder with settings and an empty journal, on ports that are free now.
-    pub(crate) fn prepare(program: Option<&Path>, folder: Option<&Path>) -> Result<Self> {
+    pub(crate) fn prepare(
+        program: Option<&Path>,
+        folder: Option<&Path>,
+        settings: Settings,
+    ) -> Result<Self> {
         let program = match program {
             Some(program) => program.to_owned(),
             None => beside_us()?,
@@ -48,8 +53,8 @@ impl Site {
         };
         std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
         let (listen, admin) = free_ports()?;
-        let site = Self { program, folder, listen, admin, secret };
-        std::fs::write(site.settings(), site.config()).context("writing the settings")?;
+        let site = Self { program, folder, listen, admin, secret, settings };
+        std::fs::write(site.settings_file(), site.config()).context("writing the settings")?;
         Ok(site)
     }
 
@@ -57,7 +62,7 @@ impl Site {
         self.folder.join("journal.redb")
     }
 
-    pub(crate) fn settings(&self) -> PathBuf {
+    pub(crate) fn settings_file(&self) -> PathBuf {
         self.folder.join("hawker.toml")
     }
 
@@ -69,10 +74,11 @@ impl Site {
         let Self { listen, admin, secret, .. } = self;
         let journal = self.journal();
         let journal = journal.display();
+        let lifted = &self.settings.config;
         format!(
             "[server]\nlisten = \"{listen}\"\nadmin_listen = \"{admin}\"\n\n\
              [auth]\nsecret = \"{secret}\"\n\n[journal]\npath = \"{journal}\"\n\n\
-             [log]\nfilter = \"warn\"\n\n{LOAD_CONFIG}"
+             [log]\nfilter = \"warn\"\n\n{lifted}"
         )
     }
 
@@ -81,7 +87,8 @@ impl Site {
         let output = std::fs::OpenOptions::new().create(true).append(true).open(self.output())?;
         let child = Command::new(&self.program)
             .args(["serve", "--config"])
-            .arg(self.settings())
+            .arg(self.settings_file())
+            .envs(self.settings.environment())
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)
@@ -202,8 +209,9 @@ mod tests {
     #[test]
     fn the_settings_name_the_runs_own_places_and_then_the_lifted_limits() {
         let folder = std::env::temp_dir().join(format!("hawker-load-test-{}", std::process::id()));
-        let site = Site::prepare(Some(Path::new("/bin/true")), Some(&folder)).unwrap();
-        let config = std::fs::read_to_string(site.settings()).unwrap();
+        let site =
+            Site::prepare(Some(Path::new("/bin/true")), Some(&folder), Settings::lifted()).unwrap();
+        let config = std::fs::read_to_string(site.settings_file()).unwrap();
         site.remove();
         assert!(config.contains(&format!("listen = \"{}\"", site.listen)));
         assert!(config.contains("[limits.rates]"));
@@ -214,7 +222,8 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_ends_at_once_is_an_error_that_quotes_it() {
         let folder = std::env::temp_dir().join(format!("hawker-load-end-{}", std::process::id()));
-        let site = Site::prepare(Some(Path::new("/bin/false")), Some(&folder)).unwrap();
+        let site = Site::prepare(Some(Path::new("/bin/false")), Some(&folder), Settings::lifted())
+            .unwrap();
         let error = site.start().await.unwrap_err();
         site.remove();
         assert!(format!("{error:#}").contains("ended before it was ready"), "{error:#}");

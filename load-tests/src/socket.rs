@@ -62,25 +62,20 @@ impl Socket {
         Ok((socket, line::ok(&welcome)?))
     }
 
+    /// A socket to a server that wants no token.
+    pub(crate) async fn plain(address: &Address) -> Result<Self> {
+        let (stream, inbox) = handshake(address, None, "").await?.into_parts();
+        Ok(Self::of(stream, inbox))
+    }
+
+    fn of(stream: TcpStream, inbox: Vec<u8>) -> Self {
+        Self { stream, inbox, read: 0, outbox: Vec::new(), last_id: 0, scratch: Vec::new() }
+    }
+
     async fn upgrade(address: &Address, source: Option<IpAddr>, token: &str) -> Result<Self> {
-        let tcp = match address.peer {
-            SocketAddr::V4(_) => TcpSocket::new_v4()?,
-            SocketAddr::V6(_) => TcpSocket::new_v6()?,
-        };
-        if let Some(source) = source {
-            tcp.bind(SocketAddr::new(source, 0))?;
-        }
-        tcp.set_nodelay(true)?;
-        let mut stream = tcp.connect(address.peer).await.context("connecting")?;
-        let head = format!(
-            "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: hawker.v1\r\n\
-             Sec-WebSocket-Key: {KEY}\r\nAuthorization: Bearer {token}\r\n\r\n",
-            address.path, address.host
-        );
-        stream.write_all(head.as_bytes()).await?;
-        let inbox = switched(&mut stream).await?;
-        Ok(Self { stream, inbox, read: 0, outbox: Vec::new(), last_id: 0, scratch: Vec::new() })
+        let headers = hawker_headers(token);
+        let (stream, inbox) = handshake(address, source, &headers).await?.into_parts();
+        Ok(Self::of(stream, inbox))
     }
 
     /// Queues a request as a frame of its own and returns its id.
@@ -141,6 +136,7 @@ impl Socket {
             let payload = &unread[found.payload.clone()];
             let end = self.read + found.payload.end;
             match found.opcode {
+                Opcode::Text if found.deflated => bail!("a compressed frame that nobody offered"),
                 Opcode::Text => {
                     text.clear();
                     text.push_str(std::str::from_utf8(payload).context("a text frame")?);
@@ -204,8 +200,54 @@ fn reply_in(frame: &str, id: u32, name: &str) -> Result<Option<String>> {
     Ok(None)
 }
 
-/// Reads the answer to the upgrade; what came behind it belongs to the conversation.
-async fn switched(stream: &mut TcpStream) -> Result<Vec<u8>> {
+/// What the upgrade of one of our own sockets says beyond the handshake.
+pub(crate) fn hawker_headers(token: &str) -> String {
+    format!("Sec-WebSocket-Protocol: hawker.v1\r\nAuthorization: Bearer {token}\r\n")
+}
+
+/// A connection that speaks WebSocket from here on.
+#[derive(Debug)]
+pub(crate) struct Upgraded {
+    pub(crate) stream: TcpStream,
+    /// The answer's headers.
+    pub(crate) head: String,
+    /// What came behind the answer belongs to the conversation.
+    pub(crate) inbox: Vec<u8>,
+}
+
+impl Upgraded {
+    fn into_parts(self) -> (TcpStream, Vec<u8>) {
+        (self.stream, self.inbox)
+    }
+}
+
+/// Connects and upgrades, from `source` where one is given. `headers` are whole lines.
+pub(crate) async fn handshake(
+    address: &Address,
+    source: Option<IpAddr>,
+    headers: &str,
+) -> Result<Upgraded> {
+    let tcp = match address.peer {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    if let Some(source) = source {
+        tcp.bind(SocketAddr::new(source, 0))?;
+    }
+    tcp.set_nodelay(true)?;
+    let mut stream = tcp.connect(address.peer).await.context("connecting")?;
+    let head = format!(
+        "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n{headers}\r\n",
+        address.path, address.host
+    );
+    stream.write_all(head.as_bytes()).await?;
+    let (head, inbox) = switched(&mut stream).await?;
+    Ok(Upgraded { stream, head, inbox })
+}
+
+/// Reads the answer to the upgrade: its head, and what came behind it.
+async fn switched(stream: &mut TcpStream) -> Result<(String, Vec<u8>)> {
     let mut bytes = Vec::with_capacity(1024);
     let end = loop {
         if let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -221,5 +263,6 @@ async fn switched(stream: &mut TcpStream) -> Result<Vec<u8>> {
         let _ = stream.read_buf(&mut bytes).await;
         bail!("the upgrade was refused: {}", String::from_utf8_lossy(&bytes));
     }
-    Ok(bytes.split_off(end))
+    let inbox = bytes.split_off(end);
+    Ok((head, inbox))
 }

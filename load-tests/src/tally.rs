@@ -36,6 +36,11 @@ impl Latency {
         self.micros.saturating_record(micros.clamp(1, LATENCY_US_MAX));
     }
 
+    pub(crate) fn add(&mut self, other: &Self) {
+        // The bounds of all are the same.
+        let _ = self.micros.add(&other.micros);
+    }
+
     pub(crate) fn count(&self) -> u64 {
         self.micros.len()
     }
