@@ -21,14 +21,17 @@ mod machine;
 mod marker;
 mod metrics;
 mod people;
+mod reconnect;
 mod report;
 mod run;
 mod schedule;
 mod server;
+mod slow;
 mod socket;
 mod stage;
 mod subject;
 mod talk;
+mod talking;
 mod tally;
 mod token;
 
@@ -58,6 +61,10 @@ enum What {
     FanOut(fan_out::Options),
     /// What viewers cost who only watch.
     Idle(idle::Options),
+    /// All sockets of a room drop at once and come back, beside a live room.
+    Reconnect(reconnect::Options),
+    /// Readers who stop reading, among many who do not.
+    Slow(slow::Options),
     /// Breaks a server of its own on purpose and audits what is left.
     Chaos(chaos::Options),
     /// The plain `send` loop that `fan-out` compares with, in a process of its own.
@@ -94,6 +101,8 @@ fn start(arguments: &Arguments) -> Result<bool> {
             What::Claims(options) => claims::run(common, options).await,
             What::FanOut(options) => fan_out::run(common, options).await,
             What::Idle(options) => idle::run(common, options).await,
+            What::Reconnect(options) => reconnect::run(common, options).await,
+            What::Slow(options) => slow::run(common, options).await,
             What::Chaos(options) => chaos::run(common, options).await,
             What::Floor(_) => unreachable!("it was served above"),
         }

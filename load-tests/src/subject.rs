@@ -17,7 +17,7 @@ use crate::crowd::TextPing;
 use crate::crowd::digest::Reading;
 use crate::crowd::entry::Entry;
 use crate::socket::Address;
-pub(crate) use hawker::Hawker;
+pub(crate) use hawker::{Hawker, Start};
 pub(crate) use peer::Peer;
 use publisher::Publisher;
 
@@ -42,7 +42,7 @@ impl Subject {
     /// How one of many viewers gets into the room.
     pub(crate) async fn entry(&self, number: usize) -> Result<Entry> {
         match self {
-            Self::Hawker(hawker) => hawker.entry(number, None).await,
+            Self::Hawker(hawker) => hawker.entry(number).await,
             Self::Peer(peer) => Ok(peer.entry(number)),
         }
     }

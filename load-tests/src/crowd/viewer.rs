@@ -23,7 +23,7 @@ impl Position {
         Self { seq: Some(seq), ..Self::default() }
     }
 
-    pub(super) fn take(&mut self, step: Step) {
+    pub(crate) fn take(&mut self, step: Step) {
         match step {
             Step::Lines { first, last } => {
                 let expected = self.seq.map_or(first, |seq| seq + 1);
@@ -42,11 +42,6 @@ impl Position {
                 self.seq = self.seq.max(Some(to));
             }
         }
-    }
-
-    /// Missed lines arrived in the answer to a resume, or a snapshot stands for them.
-    pub(crate) fn resume(&mut self, seq: u64) {
-        self.seq = self.seq.max(Some(seq));
     }
 
     pub(crate) fn lost_among(&self, critical: &std::collections::BTreeSet<u64>) -> u64 {

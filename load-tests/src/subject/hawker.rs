@@ -22,7 +22,9 @@ use crate::token::Person;
 
 /// The reply to the join, which is each viewer's second request.
 const WELCOME: &str = "{\"re\":2,\"ok\":";
-pub(crate) const REFUSAL: &str = "\"error\":{\"code\":";
+/// The reply to a hello that goes on where the last connection ended.
+const WELCOME_AGAIN: &str = "{\"re\":1,\"ok\":";
+const REFUSAL: &str = "\"error\":{\"code\":";
 /// One socket for each: people who talk are few beside those who watch.
 const COMMENTERS: usize = 20;
 
@@ -69,29 +71,28 @@ impl Hawker {
         format!("room:{}/{}", self.shop, self.room)
     }
 
-    /// How a viewer gets in: hello and join leave together. `resume` is a whole entry of hello's
-    /// list; with one the join is not needed.
-    pub(crate) async fn entry(&self, number: usize, resume: Option<&Start>) -> Result<Entry> {
+    /// How a viewer gets in: hello and join leave together.
+    pub(crate) async fn entry(&self, number: usize) -> Result<Entry> {
         let user = format!("{}-{}-{number}", self.target.name, self.room);
         let token = self.target.tokens.of(Person::buyer(&user, self.shop.as_str())).await?;
-        let (greetings, welcome) = match resume {
-            Some(start) => (vec![self.hello_again(start)], "{\"re\":1,\"ok\":"),
-            None => {
-                let join = RoomJoin { shop: self.shop.clone(), room: self.room.clone() };
-                let hello = Hello { token: None, resume: List::default() };
-                (vec![encoded(1, &hello.into())?, encoded(2, &join.into())?], WELCOME)
-            }
-        };
+        let join = RoomJoin { shop: self.shop.clone(), room: self.room.clone() };
+        let hello = Hello { token: None, resume: List::default() };
         Ok(Entry {
             source: source(&self.target.address, number),
             address: self.target.address.clone(),
             headers: hawker_headers(&token),
-            greetings,
-            welcome: Some(welcome),
+            greetings: vec![encoded(1, &hello.into())?, encoded(2, &join.into())?],
+            welcome: Some(WELCOME),
             refusal: Some(REFUSAL),
             compress: self.compress,
             receive_bytes: self.receive_bytes,
         })
+    }
+
+    /// How he gets in again: with the token he has, and where he stood.
+    pub(crate) fn again(&self, entry: &mut Entry, start: &Start) {
+        entry.greetings = vec![self.hello_again(start)];
+        entry.welcome = Some(WELCOME_AGAIN);
     }
 
     fn hello_again(&self, start: &Start) -> String {

@@ -52,7 +52,7 @@ pub(crate) struct Words {
 }
 
 /// What a comment's text has around it in one of our pushes.
-const AROUND_BYTES: usize = 190;
+const AROUND_BYTES: usize = 180;
 
 impl Words {
     pub(crate) fn new(seed: u64, message_bytes: usize) -> Self {
