@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde::Serialize;
-use tokio::time::{Duration, Instant, sleep};
+use tokio::time::{Duration, Instant, sleep, sleep_until};
 
 use crate::audit::Violations;
 use crate::crowd::digest::Reading;
@@ -28,8 +28,8 @@ pub(crate) struct Options {
     /// Those who never read, until the server has closed on them.
     #[arg(long, default_value_t = 200)]
     never_reading: usize,
-    /// Those who stop reading and go on once the server has begun to skip; without it a tenth of
-    /// those who never read.
+    /// Those who stop reading and go on while the server skips them, and as many who go on when it
+    /// has just closed on them; without it a tenth of those who never read.
     #[arg(long)]
     late_reading: Option<usize>,
     #[arg(long, default_value_t = 100.0)]
@@ -42,9 +42,9 @@ pub(crate) struct Options {
     /// How long the server is given to close on those who never read.
     #[arg(long, default_value_t = 120)]
     seconds_max: u64,
-    /// How long the server lets somebody stay behind; without it its default.
-    #[arg(long)]
-    slow_reader_ms: Option<u64>,
+    /// How long the server lets somebody stay behind.
+    #[arg(long, default_value_t = 10_000)]
+    slow_reader_ms: u64,
     /// From one CRITICAL message to the next.
     #[arg(long, default_value_t = 200)]
     critical_every_ms: u64,
@@ -53,14 +53,16 @@ pub(crate) struct Options {
 const READERS: usize = 0;
 const NEVER: usize = 1;
 const LATE: usize = 2;
+const TOO_LATE: usize = 3;
 const ROOM: &str = "room";
 /// What a phone with nothing left has: the kernel's least, so that the server notices soon.
 const RECEIVE_BYTES: usize = 4_096;
-/// Slow readers that are skipped before the late ones read again.
-const BEHIND_FOR: Duration = Duration::from_secs(1);
+/// From the server's close frame, which a full socket does not take, to the end of the connection:
+/// its default.
+const CLOSE: Duration = Duration::from_secs(3);
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// A reader who was not there in time.
 const SLOW_CLOSE: u16 = 4_408;
-const LOST: u16 = 1_006;
 
 /// The JSON object on standard output.
 #[derive(Debug, Serialize)]
@@ -78,16 +80,16 @@ struct Report<'a> {
     lost: u64,
     /// To those who read again.
     late_lost_critical: u64,
-    /// Those who were told to skip, with a snapshot for what they missed.
+    /// Those of them who were told to skip, with a snapshot for what they missed.
     late_gapped: usize,
+    late_closed: usize,
     /// Lines that the server did not send to those who were behind.
     skipped_lines: Option<u64>,
     /// Those who never read and whose connection the server has ended.
     never_reading_closed: u64,
-    /// Those of them who found the reason in what was left to be read.
-    closed_4408: u64,
-    first_skipped_s: Option<f64>,
     closed_all_s: Option<f64>,
+    /// Of as many as `late_reading` who began when it was too late: those who were told why.
+    too_late_closed_4408: u64,
     p99_without_ms: f64,
     p99_with_ms: f64,
     max_with_ms: f64,
@@ -105,23 +107,19 @@ struct Report<'a> {
 /// How far the server went with the slow ones.
 #[derive(Debug, Default)]
 struct Ladder {
-    first_skipped: Option<Duration>,
     closed_all: Option<Duration>,
     rss_max: Option<u64>,
-    skipped_lines: Option<u64>,
     closed: u64,
 }
 
 pub(crate) async fn run(common: &Common, options: &Options) -> Result<bool> {
     ensure!(common.server.is_none(), "slow reads its own server's figures: no --server");
     ensure!(options.viewers > options.never_reading, "somebody must read");
-    let mut settings =
-        Settings::lifted().with("hub.tick_ms", options.tick_ms, "The tick that is measured.");
-    if let Some(slow_reader_ms) = options.slow_reader_ms {
-        let why = "Asked for on the command line, for a shorter run.";
-        settings = settings.with("limits.timeouts.slow_reader_ms", slow_reader_ms, why);
-    }
-    let sockets = options.viewers + options.late() + 128;
+    let why = "How long a reader may stay behind: said here for the run's times.";
+    let settings = Settings::lifted()
+        .with("hub.tick_ms", options.tick_ms, "The tick that is measured.")
+        .with("limits.timeouts.slow_reader_ms", options.slow_reader_ms, why);
+    let sockets = options.viewers + options.late() * 2 + 128;
     let run = Run::begin_with(common, sockets, SOCKETS_PER_SOURCE, settings).await?;
     let passed = measure(common, options, &run).await;
     let ended = run.end(passed.as_ref().is_ok_and(|passed| *passed)).await;
@@ -144,7 +142,8 @@ async fn measure(common: &Common, options: &Options, run: &Run) -> Result<bool> 
     let readers = Arc::new(Subject::Hawker(hawker));
     let schedule = Arc::new(Schedule::default());
     let group = |schedule| Group { reading: Reading::Hawker, schedule, ping: None };
-    let groups = vec![group(Arc::clone(&schedule)), group(Arc::default()), group(Arc::default())];
+    let others = std::iter::repeat_with(|| group(Arc::default())).take(TOO_LATE);
+    let groups = std::iter::once(group(Arc::clone(&schedule))).chain(others).collect();
     let crowd = Arc::new(Crowd::start(stage::reading_threads(common.threads), groups)?);
     let publisher = readers.publisher(common.seed).await?;
     let reading = options.viewers - options.never_reading;
@@ -162,15 +161,14 @@ async fn measure(common: &Common, options: &Options, run: &Run) -> Result<bool> 
     let rss_before = gauges.resident_bytes();
     let begun = gauges.begin().await?;
 
-    say(&format!("{} do not read, {} will late", options.never_reading, options.late()));
-    let never = seat(&crowd, NEVER, &slow, reading, options.never_reading).await?;
-    let late = seat(&crowd, LATE, &slow, reading + options.never_reading, options.late()).await?;
+    say(&format!("{} never read", options.never_reading));
     crowd.take_figures(READERS);
-    let ladder = climb(&crowd, &gauges, &begun, options, &late).await?;
-    let with = crowd.take_figures(READERS);
-    for place in never {
-        crowd.watch(place)?;
+    seat(&crowd, NEVER, &slow, reading, options.never_reading).await?;
+    let ladder = climb(&gauges, &begun, options).await?;
+    if let Some(closed_all) = ladder.closed_all {
+        read_late(&crowd, &slow, options, closed_all).await?;
     }
+    let with = crowd.take_figures(READERS);
     let critical = changing.stop().await?;
     let (_, refused) = talking.stop().await?;
     let growth = gauges.since(begun).await?;
@@ -181,25 +179,25 @@ async fn measure(common: &Common, options: &Options, run: &Run) -> Result<bool> 
         lost_critical: lost_critical(&crowd, READERS, READERS).await,
         late_lost_critical: lost_critical(&crowd, LATE, READERS).await,
         readers_gone: (reading - crowd.len(READERS)) as u64,
-        late_gone: (options.late() - crowd.len(LATE)) as u64,
         refused,
     };
-    let codes = crowd.take_figures(NEVER).closed;
+    let codes = crowd.take_figures(TOO_LATE).closed;
     let verdict = Verdict::from(violations(options, &ladder, &counts));
     let report = Report {
         messages: schedule.planned(),
+        skipped_lines: growth.of("hawker_skipped_total"),
+        late_closed: options.late() - crowd.len(LATE),
         late_gapped: crowd.positions(LATE).iter().filter(|it| it.gaps > 0).count(),
-        closed_4408: codes.get(&SLOW_CLOSE).copied().unwrap_or(0),
+        too_late_closed_4408: codes.get(&SLOW_CLOSE).copied().unwrap_or(0),
         rss_before_bytes: rss_before,
         rss_growth_kib_per_slow: ladder.rss_max.zip(rss_before).map(|(most, before)| {
-            let slow = options.never_reading + options.late();
-            rounded(most.saturating_sub(before) as f64 / 1024.0 / slow.max(1) as f64)
+            let slow = options.never_reading.max(1) as f64;
+            rounded(most.saturating_sub(before) as f64 / 1024.0 / slow)
         }),
         generator_cpu_s: rounded(growth.generator.total_s()),
         limits_changed: &run.limits,
         ..Report::of(options, &ladder, &counts, (&without, &with), &verdict)
     };
-    say(&format!("ends of those who never read, by code ({LOST}: without one): {codes:?}"));
     report.print(run.json)?;
     Ok(verdict.passed())
 }
@@ -221,38 +219,50 @@ async fn seat(
     Ok(places)
 }
 
-/// Waits until the server has closed on all who never read. Those who are late begin to read when
-/// it has skipped somebody for a while.
-async fn climb(
-    crowd: &Crowd,
-    gauges: &Gauges,
-    begun: &Moment,
-    options: &Options,
-    late: &[Place],
-) -> Result<Ladder> {
+/// Waits until the server has closed on all who never read.
+async fn climb(gauges: &Gauges, begun: &Moment, options: &Options) -> Result<Ladder> {
     let began = Instant::now();
-    let (mut ladder, mut late) = (Ladder::default(), Some(late));
+    let mut ladder = Ladder::default();
     while began.elapsed() < Duration::from_secs(options.seconds_max) {
-        sleep(Duration::from_millis(250)).await;
+        sleep(LOOK_EVERY).await;
         let growth = gauges.since(begun.clone()).await?;
-        ladder.skipped_lines = growth.of("hawker_skipped_total");
         ladder.closed = growth.of("hawker_connections_closed_total").unwrap_or(0);
         ladder.rss_max = ladder.rss_max.max(gauges.resident_bytes());
-        if ladder.first_skipped.is_none() && ladder.skipped_lines.is_some_and(|lines| lines > 0) {
-            ladder.first_skipped = Some(began.elapsed());
-            say("the server skips somebody");
-        }
-        if ladder.first_skipped.is_some_and(|at| began.elapsed() >= at + BEHIND_FOR) {
-            for place in late.take().unwrap_or_default() {
-                crowd.watch(*place)?;
-            }
-        }
         if ladder.closed >= options.never_reading as u64 {
             ladder.closed_all = Some(began.elapsed());
             break;
         }
     }
     Ok(ladder)
+}
+
+/// Some more stop reading, as long as it took the others to fall behind, and then go on: one half
+/// while they are skipped, the other while the server waits for them to take its close frame.
+async fn read_late(
+    crowd: &Crowd,
+    slow: &Hawker,
+    options: &Options,
+    closed_all: Duration,
+) -> Result<()> {
+    let patience = Duration::from_millis(options.slow_reader_ms);
+    let behind_after = closed_all.saturating_sub(patience + CLOSE);
+    say(&format!(
+        "all are closed on after {:.1} s; {} stop reading and go on",
+        closed_all.as_secs_f64(),
+        options.late() * 2
+    ));
+    let began = Instant::now();
+    let first = options.viewers;
+    let late = seat(crowd, LATE, slow, first, options.late()).await?;
+    let too_late = seat(crowd, TOO_LATE, slow, first + options.late(), options.late()).await?;
+    for (places, after) in [(late, patience / 2), (too_late, patience + CLOSE / 2)] {
+        sleep_until(began + behind_after + after).await;
+        for place in places {
+            crowd.watch(place)?;
+        }
+    }
+    sleep(CLOSE).await;
+    Ok(())
 }
 
 /// What is counted at the end.
@@ -262,7 +272,6 @@ struct Counts {
     lost_critical: u64,
     late_lost_critical: u64,
     readers_gone: u64,
-    late_gone: u64,
     refused: u64,
 }
 
@@ -274,7 +283,6 @@ fn violations(options: &Options, ladder: &Ladder, counts: &Counts) -> Violations
         (counts.lost, "messages did not reach a reader"),
         (counts.late_lost_critical, "CRITICAL lines were lost to those who read late"),
         (counts.readers_gone, "readers were cut off"),
-        (counts.late_gone, "who read late were cut off"),
         (counts.refused, "messages were refused"),
         (open, "who never read were not closed on in time"),
     ];
@@ -307,11 +315,11 @@ impl<'a> Report<'a> {
             lost: counts.lost,
             late_lost_critical: counts.late_lost_critical,
             late_gapped: 0,
-            skipped_lines: ladder.skipped_lines,
+            skipped_lines: None,
+            late_closed: 0,
             never_reading_closed: ladder.closed.min(options.never_reading as u64),
-            closed_4408: 0,
-            first_skipped_s: seconds(ladder.first_skipped),
             closed_all_s: seconds(ladder.closed_all),
+            too_late_closed_4408: 0,
             p99_without_ms: p99(without),
             p99_with_ms: p99(with),
             max_with_ms: with.latency.quantile_ms(1.0),
@@ -329,13 +337,14 @@ impl<'a> Report<'a> {
     fn print(&self, json: bool) -> Result<()> {
         let seconds = |it: Option<f64>| it.map_or("never".to_owned(), |it| format!("{it} s"));
         let closed = format!("{} of {}", self.never_reading_closed, self.never_reading);
+        let told = format!("{} of {}", self.too_late_closed_4408, self.late_reading);
         let rows = vec![
             ("viewers", format!("{}, {} never read", self.viewers, self.never_reading)),
             ("CRITICAL, lost", format!("{}, {}", self.critical, self.lost_critical)),
-            ("skipped after", seconds(self.first_skipped_s)),
             ("lines skipped", self.skipped_lines.unwrap_or(0).to_string()),
             ("late, told of a gap", format!("{} of {}", self.late_gapped, self.late_reading)),
-            ("closed on", format!("{closed}, {} with 4408", self.closed_4408)),
+            ("closed on", closed),
+            ("too late, told 4408", told),
             ("all closed after", seconds(self.closed_all_s)),
             ("p99 without, ms", self.p99_without_ms.to_string()),
             ("p99 with, ms", format!("{} ({} ×)", self.p99_with_ms, self.ratio)),
