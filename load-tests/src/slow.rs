@@ -55,8 +55,8 @@ const NEVER: usize = 1;
 const LATE: usize = 2;
 const TOO_LATE: usize = 3;
 const ROOM: &str = "room";
-/// What a phone with nothing left has: the kernel's least, so that the server notices soon.
-const RECEIVE_BYTES: usize = 4_096;
+/// What a phone with little left has, so that the server notices soon; enough to catch up with.
+const RECEIVE_BYTES: u32 = 16_384;
 /// From the server's close frame, which a full socket does not take, to the end of the connection:
 /// its default.
 const CLOSE: Duration = Duration::from_secs(3);
@@ -182,6 +182,11 @@ async fn measure(common: &Common, options: &Options, run: &Run) -> Result<bool> 
         refused,
     };
     let codes = crowd.take_figures(TOO_LATE).closed;
+    say(&format!(
+        "DEBUG {codes:?} {:?} {:?}",
+        crowd.len(TOO_LATE),
+        crowd.take_figures(LATE).closed
+    ));
     let verdict = Verdict::from(violations(options, &ladder, &counts));
     let report = Report {
         messages: schedule.planned(),

@@ -64,7 +64,7 @@ impl Socket {
 
     /// A socket to a server that wants no token.
     pub(crate) async fn plain(address: &Address) -> Result<Self> {
-        let (stream, inbox) = handshake(address, None, "").await?.into_parts();
+        let (stream, inbox) = handshake(address, NearEnd::default(), "").await?.into_parts();
         Ok(Self::of(stream, inbox))
     }
 
@@ -74,7 +74,8 @@ impl Socket {
 
     async fn upgrade(address: &Address, source: Option<IpAddr>, token: &str) -> Result<Self> {
         let headers = hawker_headers(token);
-        let (stream, inbox) = handshake(address, source, &headers).await?.into_parts();
+        let near = NearEnd { source, receive_bytes: None };
+        let (stream, inbox) = handshake(address, near, &headers).await?.into_parts();
         Ok(Self::of(stream, inbox))
     }
 
@@ -221,18 +222,25 @@ impl Upgraded {
     }
 }
 
-/// Connects and upgrades, from `source` where one is given. `headers` are whole lines.
-pub(crate) async fn handshake(
-    address: &Address,
-    source: Option<IpAddr>,
-    headers: &str,
-) -> Result<Upgraded> {
+/// The near end of a connection, where it is not left to the kernel.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct NearEnd {
+    pub(crate) source: Option<IpAddr>,
+    /// The size of the receive buffer. Made smaller later, it would drop what is on its way.
+    pub(crate) receive_bytes: Option<u32>,
+}
+
+/// Connects and upgrades. `headers` are whole lines.
+pub(crate) async fn handshake(address: &Address, near: NearEnd, headers: &str) -> Result<Upgraded> {
     let tcp = match address.peer {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
-    if let Some(source) = source {
+    if let Some(source) = near.source {
         tcp.bind(SocketAddr::new(source, 0))?;
+    }
+    if let Some(bytes) = near.receive_bytes {
+        tcp.set_recv_buffer_size(bytes)?;
     }
     tcp.set_nodelay(true)?;
     let mut stream = tcp.connect(address.peer).await.context("connecting")?;

@@ -10,7 +10,7 @@ use tokio::time::{Duration, timeout};
 use super::deflate;
 use super::viewer::{Position, Viewer};
 use crate::frame::{self, Opcode};
-use crate::socket::{Address, Upgraded, handshake};
+use crate::socket::{Address, NearEnd, Upgraded, handshake};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -29,7 +29,7 @@ pub(crate) struct Entry {
     pub(crate) refusal: Option<&'static str>,
     pub(crate) compress: bool,
     /// The size of his receive buffer; without it the kernel's own.
-    pub(crate) receive_bytes: Option<usize>,
+    pub(crate) receive_bytes: Option<u32>,
 }
 
 /// Somebody who is in.
@@ -67,12 +67,10 @@ impl Entry {
         if self.compress {
             headers += deflate::OFFER;
         }
-        let mut upgraded = handshake(&self.address, self.source, &headers).await?;
+        let near = NearEnd { source: self.source, receive_bytes: self.receive_bytes };
+        let mut upgraded = handshake(&self.address, near, &headers).await?;
         if self.compress && !deflate::is_agreed(&upgraded.head) {
             bail!("the server does not compress: it answered {}", upgraded.head);
-        }
-        if let Some(bytes) = self.receive_bytes {
-            rustix::net::sockopt::set_socket_recv_buffer_size(&upgraded.stream, bytes)?;
         }
         let mut said = Vec::new();
         for greeting in &self.greetings {

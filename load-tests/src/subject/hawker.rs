@@ -35,7 +35,7 @@ pub(crate) struct Hawker {
     pub(crate) room: Id,
     pub(crate) compress: bool,
     pub(crate) message_bytes: usize,
-    pub(crate) receive_bytes: Option<usize>,
+    pub(crate) receive_bytes: Option<u32>,
 }
 
 /// Where a topic was left, or begins.
