@@ -58,6 +58,8 @@ interface Pending {
   resolve(ok: unknown): void;
   reject(error: Error): void;
   timer: ReturnType<typeof setTimeout>;
+  /** How often the server could not say. */
+  tries: number;
   /** Forgets the attempt that is under way. */
   forget?: () => void;
 }
@@ -68,6 +70,9 @@ const PING_TIMEOUT_MS = 10_000;
 const PING_EVERY_MS = 60_000;
 const PING_SAMPLES = 5;
 const REFRESH_LEAD_MS = 30_000;
+const REFRESH_AGAIN_MS = 5_000;
+/** Only who stayed this long begins anew with short pauses. */
+const STABLE_MS = 5_000;
 /** The longest a timer can wait before it overflows. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
 /** Refusals that say nothing about the request: the same one is sent again. */
@@ -96,6 +101,8 @@ export class Client {
   #next: Link | undefined;
   #ready = false;
   #attempt = 0;
+  /** When the server that goes away wants us back. */
+  #backAt = 0;
   #state: State = "connecting";
 
   constructor(options: Options) {
@@ -146,6 +153,7 @@ export class Client {
           const commandId = sent["command_id"] as string | undefined;
           this.#fail(pending, new RequestTimeout(type, commandId));
         }, span),
+        tries: 0,
       };
       this.#pending.add(pending);
       if (this.#ready) this.#send(pending);
@@ -167,7 +175,7 @@ export class Client {
   #newLink(onWelcome: (link: Link, welcome: Welcome) => void): Link {
     const link: Link = new Link(this.#Socket, this.#options.url, {
       onOpen: () => {
-        Promise.resolve(this.#options.token()).then(
+        this.#token().then(
           (token) => {
             const hello = { token, resume: this.#topics.resume() };
             link.send("hello", hello, (answer) => {
@@ -201,7 +209,8 @@ export class Client {
   }
 
   #onWelcome(link: Link, welcome: Welcome): void {
-    this.#attempt = 0;
+    this.#after("stable", STABLE_MS, () => (this.#attempt = 0));
+    this.#backAt = 0;
     this.#ready = true;
     this.#clock.guess(welcome.now, Date.now());
     this.#setState("open");
@@ -216,6 +225,10 @@ export class Client {
   #onResumed(resumed: Resumed): void {
     const topic = resumed.topic;
     this.#topics.resumed(resumed);
+    if (resumed.error && AGAIN.has(resumed.error.code)) {
+      this.#rejoin(topic);
+      return;
+    }
     if (resumed.error) {
       this.#emit("left", { topic, refusal: resumed.error });
       return;
@@ -239,7 +252,10 @@ export class Client {
     // Who was told to slow down starts further up.
     if (code === 4429) this.#attempt = Math.max(this.#attempt, 4);
     this.#setState("waiting");
-    this.#after("reconnect", backOffMs(this.#attempt++, this.#random), () => this.#open());
+    // A server that goes away has told each client another moment to come back at.
+    const told = this.#backAt - Date.now();
+    const span = Math.max(backOffMs(this.#attempt++, this.#random), told);
+    this.#after("reconnect", span, () => this.#open());
   }
 
   /** Opens the next connection while this one still lives, then changes over. */
@@ -292,7 +308,9 @@ export class Client {
     }
     const refusal = answer.error;
     if (AGAIN.has(refusal.code) && !PERISHABLE.has(pending.type)) {
-      const span = refusal.retry_after_ms ?? backOffMs(1, this.#random);
+      // On top of what was told, so that many that were refused together do not meet again.
+      const again = backOffMs(pending.tries++, this.#random);
+      const span = (refusal.retry_after_ms ?? 0) + again;
       setTimeout(() => this.#ready && this.#send(pending), span);
       return;
     }
@@ -329,6 +347,7 @@ export class Client {
 
   #onPush(push: Push): void {
     if (push.type === "drain") {
+      this.#backAt = Date.now() + push.after_ms;
       this.#after("drain", push.after_ms, () => this.#onDrain());
       return;
     }
@@ -392,13 +411,22 @@ export class Client {
   #planRefresh(expiresAt: number | undefined): void {
     if (expiresAt === undefined) return;
     const span = Math.max(1_000, expiresAt - this.serverNow() - REFRESH_LEAD_MS);
-    // A refusal needs nothing here: the server closes with 4401, and the next hello is fresh.
-    this.#after("refresh", Math.min(span, TIMER_MAX_MS), () => {
-      Promise.resolve(this.#options.token())
+    this.#refreshIn(Math.min(span, TIMER_MAX_MS));
+  }
+
+  /** Tried until it is done or the server closes with 4401; the next hello brings a fresh one. */
+  #refreshIn(span: number): void {
+    this.#after("refresh", span, () => {
+      this.#token()
         .then((token) => this.request("refresh", { token }))
         .then((refreshed: Refreshed) => this.#planRefresh(refreshed.expires_at))
-        .catch(() => {});
+        .catch(() => this.#ready && this.#refreshIn(REFRESH_AGAIN_MS));
     });
+  }
+
+  /** However the application fails to bring a token, it is a rejection. */
+  async #token(): Promise<string> {
+    return this.#options.token();
   }
 
   // --- small things
@@ -411,7 +439,11 @@ export class Client {
 
   #emit<E extends keyof Events>(event: E, value: Events[E]): void {
     for (const listener of this.#listeners.get(event) ?? []) {
-      (listener as (event: Events[E]) => void)(value);
+      try {
+        (listener as (event: Events[E]) => void)(value);
+      } catch (error) {
+        report(error);
+      }
     }
   }
 
@@ -428,6 +460,13 @@ export class Client {
   #clearTimers(): void {
     for (const name of [...this.#timers.keys()]) this.#cancel(name);
   }
+}
+
+/** A listener that throws is the application's to mend, and must not cost it what comes next. */
+function report(error: unknown): void {
+  const { reportError } = globalThis as { reportError?: (error: unknown) => void };
+  if (reportError) reportError(error);
+  else queueMicrotask(() => { throw error; });
 }
 
 function topicOf(fields: Record<string, unknown>): string {

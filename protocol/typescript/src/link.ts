@@ -44,6 +44,7 @@ export class Link {
   /** Sends one request; `onAnswer` is not called when the connection ends first. */
   send(type: string, fields: object, onAnswer: (answer: Answer) => void): () => void {
     const id = this.#nextId++;
+    if (this.#dead) return () => false;
     this.#waiting.set(id, onAnswer);
     this.#socket.send(JSON.stringify({ id, type, ...fields }));
     return () => this.#waiting.delete(id);

@@ -87,7 +87,9 @@ describe("requests", () => {
     const answer = client.request("order.pay", { shop: "acme", order: "o1" });
     const first = FakeSocket.last.asked("order.pay");
     FakeSocket.last.refuses("order.pay", { code: "unknown_outcome", retry_after_ms: 300 });
-    mock.timers.tick(300);
+    mock.timers.tick(799);
+    assert.equal(FakeSocket.last.asked("order.pay"), first);
+    mock.timers.tick(1);
     const second = FakeSocket.last.asked("order.pay");
     assert.notEqual(second.id, first.id);
     assert.equal(second.command_id, first.command_id);
@@ -195,6 +197,20 @@ describe("topics", () => {
   });
 });
 
+describe("a shop that cannot be asked at a resume", () => {
+  test("is asked again, and the room goes on", async () => {
+    const { seen } = await joined();
+    FakeSocket.last.drops(1006);
+    mock.timers.tick(500);
+    const error = { code: "timeout", message: "later", retryable: true };
+    const later = { topic: TOPIC, epoch: "7", seq: 10, recovered: false, error };
+    await FakeSocket.last.welcomes({ resumed: [later] });
+    FakeSocket.last.ok("room.join", { presence: "p1", me: {}, snapshot: snapshot(20) });
+    await settled();
+    assert.deepEqual([seen.left, seen.snapshots], [[], [10, 20]]);
+  });
+});
+
 describe("the connection", () => {
   test("back-off doubles with full jitter and starts anew after a welcome", async () => {
     const client = start();
@@ -208,9 +224,69 @@ describe("the connection", () => {
       assert.equal(FakeSocket.all.length, before + 1);
     }
     await FakeSocket.last.welcomes();
+    mock.timers.tick(5_000);
     FakeSocket.last.drops(1006);
     mock.timers.tick(500);
     assert.equal(FakeSocket.all.length, 5);
+  });
+
+  test("a server that drops everybody right after the welcome is asked less and less", async () => {
+    start();
+    for (const span of [500, 1_000, 2_000, 4_000]) {
+      await FakeSocket.last.welcomes();
+      const before = FakeSocket.all.length;
+      FakeSocket.last.drops(4408);
+      mock.timers.tick(span - 1);
+      assert.equal(FakeSocket.all.length, before);
+      mock.timers.tick(1);
+      assert.equal(FakeSocket.all.length, before + 1);
+    }
+  });
+
+  test("a server that drains and closes at once is not asked before the time it told", async () => {
+    start();
+    await FakeSocket.last.welcomes();
+    FakeSocket.last.says({ type: "drain", after_ms: 12_000 });
+    FakeSocket.last.drops(1012);
+    mock.timers.tick(11_999);
+    assert.equal(FakeSocket.all.length, 1);
+    mock.timers.tick(1);
+    assert.equal(FakeSocket.all.length, 2);
+  });
+
+  test("an application that cannot bring a token is asked again", async () => {
+    let count = 0;
+    const token = () => {
+      count += 1;
+      if (count === 1 || count === 3) throw new Error("no network");
+      return `token-${count}`;
+    };
+    const client = start({ token });
+    FakeSocket.last.onopen({});
+    await settled();
+    assert.equal(client.state, "waiting");
+    mock.timers.tick(500);
+    await FakeSocket.last.welcomes({ expires_at: Date.now() + 31_000 });
+    assert.equal(FakeSocket.last.asked("hello").token, "token-2");
+    mock.timers.tick(1_000);
+    await settled();
+    assert.equal(FakeSocket.last.asked("refresh"), undefined);
+    mock.timers.tick(5_000);
+    await settled();
+    assert.equal(FakeSocket.last.asked("refresh").token, "token-4");
+  });
+
+  test("a listener that throws does not cost the pushes after it", async (context) => {
+    const { client, seen } = await joined();
+    const reported = [];
+    globalThis.reportError = (error) => reported.push(error.message);
+    context.after(() => delete globalThis.reportError);
+    client.on("push", (push) => {
+      if (push.seq === 11) throw new Error("a bug of the page");
+    });
+    FakeSocket.last.says(stock(11), stock(12));
+    assert.deepEqual(seen.pushes.map((push) => push.seq), [11, 12]);
+    assert.deepEqual(reported, ["a bug of the page"]);
   });
 
   for (const code of [4500, 4501, 4503, 4504, 4526, 1008]) {
