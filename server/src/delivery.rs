@@ -355,7 +355,7 @@ impl ShopFeed {
         Self { id, currency, epoch, rooms, products, sales, over: VecDeque::new() }
     }
 
-    /// The sales that are not over, and the newest that ended: a shop's whole past is nobody's news.
+    /// The sales that are not over, and the newest that ended: a shop's past is nobody's news.
     fn recall_sales(&mut self, shop: &Shop, ended_max: usize) {
         let views: Vec<_> = shop.sales().filter_map(|sale| shop.sale_view(sale)).collect();
         let of_the_past = |view: &&view::SaleView| view.state == view::SaleState::Ended;

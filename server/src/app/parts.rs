@@ -81,8 +81,8 @@ impl Parts {
         tokio::spawn(pulse(hub.clone(), likes.clone(), engine.clone(), shutdown.clone()));
 
         let timeout = Duration::from_millis(config.limits.timeouts.command_ms);
-        let service = Service::new(engine.clone(), clock, verifier, timeout);
-        let service = Arc::new(service);
+        let service = Arc::new(Service::new(engine.clone(), clock, verifier, timeout));
+        let revoking = revoke::router(service.clone(), hub.clone());
         if demo {
             demo::furnish(&service).await?;
         }
@@ -104,7 +104,6 @@ impl Parts {
             .with_context(|| format!("cannot listen on {}", config.server.listen))?;
         let origins = Arc::new(origins(config, demo, listener.local_addr()?)?);
         let sockets = TaskTracker::new();
-        let revoking = revoke::router(service.clone(), around.hub.clone());
         let door = Door { around, origins: origins.clone(), tasks: sockets.clone() };
         let state = http::ApiState {
             service: service.clone(),

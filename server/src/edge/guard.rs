@@ -267,7 +267,7 @@ mod tests {
             body_ms: 10_000,
             render: render_for_tests,
         };
-        let slow = async || tokio::time::sleep(Duration::from_secs(2)).await;
+        let slow = async || tokio::time::advance(Duration::from_secs(2)).await;
         let router = Router::new().route("/shops/{shop}", axum::routing::any(slow));
         let router = guarded(router, options, Arc::new(Limits::new(options_for_tests())));
         let ask = async |method: &str, path: &str, body: &'static str| {

@@ -19,15 +19,15 @@ static ASYNCAPI: LazyLock<String> = LazyLock::new(|| pretty(&asyncapi()));
 
 const ABOUT: &str = "For a shop's other systems, not for pages in browsers: no answer carries CORS \
     headers, requests with a foreign `Origin` are refused, and a buyer's page talks over the \
-    socket. The token's claim `shop` names the shops it \
-    serves; its roles say what it may do there: `service` and `manager` all of it, `streamer` \
-    rooms and sales. Ids are texts of 1 to 64 characters of A-Z, a-z, 0-9, _ and -; money is an \
-    integer of minor units; times are epoch milliseconds. Every answer that is not 2xx is an \
-    `ErrorBody`; programs read its `code`. The exceptions are a head that is not HTTP (400) or \
-    larger than 16 KiB (431): these are answered without a body. Whatever changes state takes an `Idempotency-Key`: an \
-    accepted request gets the same answer again for 24 hours, another request under the same key \
-    is `idempotency_conflict`, a refusal changed nothing and is decided afresh. Only with a key is \
-    it safe to ask again after an answer that was lost.";
+    socket. The token's claim `shop` names the shops it serves; its roles say what it may do \
+    there: `service` and `manager` all of it, `streamer` rooms and sales. Ids are texts of 1 to 64 \
+    characters of A-Z, a-z, 0-9, _ and -; money is an integer of minor units; times are epoch \
+    milliseconds. Every answer that is not 2xx is an `ErrorBody`; programs read its `code`. The \
+    exceptions are a head that is not HTTP (400) or larger than 16 KiB (431): these are answered \
+    without a body. Whatever changes state takes an `Idempotency-Key`: an accepted request gets \
+    the same answer again for 24 hours, another request under the same key is \
+    `idempotency_conflict`, a refusal changed nothing and is decided afresh. Only with a key is it \
+    safe to ask again after an answer that was lost.";
 
 /// What any operation may be refused with, or any one in a shop, or any one that changes it.
 const ALWAYS: &[Code] = &[
