@@ -130,6 +130,8 @@ export class Link {
   /** Pushes that came before the reply of their join; null when no join is under way. */
   #early = null;
   #attempt = 0;
+  /** When the server that goes away wants us back. */
+  #backAt = 0;
   #spent = false;
   #state = "";
 
@@ -251,6 +253,7 @@ export class Link {
 
   #onWelcome(socket, welcome) {
     socket.welcome = welcome;
+    this.#backAt = 0;
     this.#clock.restart(welcome.now, Date.now());
     this.#after("good", GOOD_AFTER_MS, () => (this.#attempt = 0));
     this.#setState("open");
@@ -302,7 +305,9 @@ export class Link {
     // Who was told to slow down starts further up.
     if (code === 4429) this.#attempt = Math.max(this.#attempt, 4);
     if (code === 4401) this.#spent = true;
-    const waitMs = backOffMs(this.#attempt++, this.#options.random);
+    // A server that goes away has told each page another moment to come back at.
+    const told = this.#backAt - Date.now();
+    const waitMs = Math.max(backOffMs(this.#attempt++, this.#options.random), told);
     this.#setState("waiting");
     this.#after("reconnect", waitMs, () => this.#connect());
   }
@@ -373,6 +378,7 @@ export class Link {
 
   #onPush(push) {
     if (push.type === "drain") {
+      this.#backAt = Date.now() + push.after_ms;
       this.#after("drain", push.after_ms, () => (this.#next ??= this.#open()));
       return;
     }

@@ -501,6 +501,18 @@ test("a drain moves over: the old connection serves until the new one is welcome
   assert.deepEqual(values("state"), ["connecting", "open"]);
 });
 
+test("a server that drains and closes at once is not asked before the time it told", async () => {
+  await inRoom();
+  sockets[0].say({ type: "drain", after_ms: 12_000 });
+  sockets[0].onclose({ code: 1012, reason: "the server restarts" });
+  mock.timers.tick(11_999);
+  await turn();
+  assert.equal(sockets.length, 1);
+  mock.timers.tick(1);
+  await turn();
+  assert.equal(sockets.length, 2);
+});
+
 test("without a pong the connection is given up", async () => {
   const { link } = await inRoom();
   mock.timers.tick(10_000);
