@@ -60,7 +60,7 @@ pub struct Identity {
     pub name: Option<String>,
     pub roles: BTreeSet<Role>,
     /// The shops that staff and services serve. Buyers need none.
-    pub shops: BTreeSet<ShopId>,
+    pub shops: Box<[ShopId]>,
     pub expires_at: Millis,
     /// What a revocation names.
     pub sid: Option<String>,

@@ -10,7 +10,10 @@ mod seats;
 #[cfg(test)]
 mod tests;
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use hawker_protocol::{CloseCode, codec};
@@ -176,17 +179,20 @@ async fn answer(conversation: &mut Conversation, message: &str) -> Result<(), Cl
 
 /// The next thing that matters here; pings and pongs are the reader's own business.
 async fn next(reader: &mut Reader, drain: &CancellationToken) -> Result<Stimulus, ReadEnd> {
-    loop {
-        let inbound = tokio::select! {
-            inbound = reader.next() => inbound?,
-            () = drain.cancelled() => return Ok(Stimulus::Drain),
-        };
-        match inbound {
-            Inbound::Text(text) => return Ok(Stimulus::Said(text)),
-            Inbound::Due => return Ok(Stimulus::Due),
-            Inbound::Ping | Inbound::Pong => {}
+    let mut drained = pin!(drain.cancelled());
+    poll_fn(|cx| {
+        if drained.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Ok(Stimulus::Drain));
         }
-    }
+        loop {
+            match ready!(reader.poll_next(cx))? {
+                Inbound::Text(text) => return Poll::Ready(Ok(Stimulus::Said(text))),
+                Inbound::Due => return Poll::Ready(Ok(Stimulus::Due)),
+                Inbound::Ping | Inbound::Pong => {}
+            }
+        }
+    })
+    .await
 }
 
 async fn close(reader: &mut Reader, code: CloseCode) -> ReadEnd {

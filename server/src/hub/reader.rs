@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::runtime::Handle;
 use tokio::time::Instant;
@@ -121,20 +121,22 @@ impl Reader {
     /// pongs, the peer's close, its silence (4409) and broken rules (1002, 1003, 1007, 1009) are
     /// dealt with on the way; once it returns an end it always does.
     pub async fn next(&mut self) -> Result<Inbound, ReadEnd> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// [`Reader::next`] for who waits for something else as well and has no room for a future.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Inbound, ReadEnd>> {
         loop {
             if let Some(inbound) = self.fetch() {
-                return Ok(inbound);
+                return Poll::Ready(Ok(inbound));
             }
             if let Some(end) = self.end {
-                return Err(end);
+                return Poll::Ready(Err(end));
             }
-            match poll_fn(|cx| self.poll_stimulus(cx)).await {
+            match ready!(self.poll_stimulus(cx)) {
                 Stimulus::Readable => self.on_readable(),
-                Stimulus::Due => {
-                    if self.on_due() {
-                        return Ok(Inbound::Due);
-                    }
-                }
+                Stimulus::Due if self.on_due() => return Poll::Ready(Ok(Inbound::Due)),
+                Stimulus::Due => {}
             }
         }
     }

@@ -90,13 +90,14 @@ impl Claims {
         Some(named.into_iter().filter_map(role).collect())
     }
 
-    fn shops(&self) -> Option<BTreeSet<ShopId>> {
+    /// A list of exactly what it holds: it is kept for as long as a connection lives.
+    fn shops(&self) -> Option<Box<[ShopId]>> {
         if self.shop.is_null() {
-            return Some(BTreeSet::new());
+            return Some(Box::default());
         }
-        let named = texts(&self.shop)?;
-        let fits = named.len() <= SHOPS_MAX;
-        fits.then(|| named.into_iter().map(|text| ShopId::parse(text).ok()).collect())?
+        let named = texts(&self.shop).filter(|named| named.len() <= SHOPS_MAX)?;
+        let parsed = named.into_iter().map(|text| ShopId::parse(text).ok());
+        Some(parsed.collect::<Option<BTreeSet<_>>>()?.into_iter().collect())
     }
 
     fn sid(&self) -> Option<Option<String>> {
