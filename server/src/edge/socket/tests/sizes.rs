@@ -10,9 +10,9 @@ async fn a_waiting_conversation_is_small() {
     let seat = Arc::new(house.seats.take().unwrap());
     let waiting = converse(house.around.clone(), reader, None, seat);
     let sizes = [
-        ("converse", size_of_val(&waiting), 424),
-        ("Conversation", size_of::<Conversation>(), 224),
-        ("Identity", size_of::<Identity>(), 128),
+        ("converse", size_of_val(&waiting), 384),
+        ("Conversation", size_of::<Conversation>(), 216),
+        ("Identity", size_of::<Identity>(), 120),
         ("Seat", size_of::<Seat>(), 40),
     ];
     for (what, bytes, bytes_max) in sizes {
