@@ -172,7 +172,7 @@ fn frames_are_never_torn_by_partial_writes_beside_concurrent_replies() {
         let writers: Vec<_> = (0..8)
             .map(|writer| {
                 let connection = Arc::clone(ann.connection());
-                tokio::spawn(async move { reply_often(&connection, writer).await })
+                tokio::spawn(async move { reply_often(&connection, writer, 300).await })
             })
             .collect();
         for _ in 0..100 {
@@ -187,27 +187,32 @@ fn frames_are_never_torn_by_partial_writes_beside_concurrent_replies() {
         for writer in writers {
             writer.await.unwrap();
         }
-        in_order(&lines);
+        in_order(&lines, 300);
     });
 }
 
-pub(super) async fn reply_often(connection: &Arc<Connection>, writer: usize) {
+/// How much follows the number of a reply; every twentieth is a long one.
+fn tail_bytes(nth: usize, long: usize) -> usize {
+    if nth % 20 == 19 { long } else { nth * 3 }
+}
+
+pub(super) async fn reply_often(connection: &Arc<Connection>, writer: usize, long: usize) {
     for nth in 0..100 {
-        let line = format!("{writer} {nth} {}", "x".repeat(nth * 3));
+        let line = format!("{writer} {nth} {}", "x".repeat(tail_bytes(nth, long)));
         assert_ne!(connection.send(&Frame::line(line.as_bytes())), Sent::Closed);
         tokio::task::yield_now().await;
     }
 }
 
 /// Each writer's lines are whole and in their order, and so are the room's.
-pub(super) fn in_order(lines: &[String]) {
+pub(super) fn in_order(lines: &[String], long: usize) {
     let mut next = [0; 8];
     let mut seq = 0;
     for line in lines {
         match line.splitn(3, ' ').collect::<Vec<_>>()[..] {
             [writer, nth, tail] => {
                 let next: &mut usize = &mut next[writer.parse::<usize>().unwrap()];
-                assert_eq!((nth, tail.len()), (&next.to_string()[..], *next * 3));
+                assert_eq!((nth, tail.len()), (&next.to_string()[..], tail_bytes(*next, long)));
                 *next += 1;
             }
             _ => {
