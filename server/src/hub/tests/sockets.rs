@@ -132,11 +132,14 @@ async fn a_client_who_sips_hears_every_reply_and_room_frame_whole() {
     let mut reader = house.hub.connect(server, &[]);
     reader.set_limits(Limits { outbox_bytes_max: 4 << 20, ..house.hub.options().buyer });
     let _in_room = house.hub.join(&topic(), reader.connection()).start();
+    let first = "f".repeat(64 << 10);
+    assert_eq!(reader.connection().send(&Frame::line(first.as_bytes())), Sent::Queued);
+    assert!(reader.connection().stats().written_bytes > 0, "the kernel took nothing of it");
     let listens = tokio::task::spawn_blocking(move || {
         let config = WebSocketConfig::default().read_buffer_size(64);
         let mut client = WebSocket::from_raw_socket(client, Role::Client, Some(config));
         let mut lines = Vec::new();
-        while lines.len() < 8 * 100 + 100 {
+        while lines.len() < 1 + 8 * 100 + 100 {
             let Message::Text(text) = client.read().unwrap() else { panic!("no text") };
             lines.extend(text.split('\n').map(str::to_owned));
         }
@@ -155,7 +158,9 @@ async fn a_client_who_sips_hears_every_reply_and_room_frame_whole() {
     for writer in writers {
         writer.await.unwrap();
     }
-    in_order(&listens.await.unwrap(), LONG);
+    let mut lines = listens.await.unwrap();
+    assert_eq!(lines.remove(0), first);
+    in_order(&lines, LONG);
     let stats = reader.connection().stats();
     assert_eq!((stats.queued_bytes, stats.behind), (0, false));
 }
