@@ -1,5 +1,6 @@
 //! The same over a real TCP socket: what the fakes cannot show about the kernel.
 
+use std::future::poll_fn;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener as Listener, TcpStream as ClientStream};
 
@@ -132,6 +133,7 @@ async fn a_client_who_sips_hears_every_reply_and_room_frame_whole() {
     let mut reader = house.hub.connect(server, &[]);
     reader.set_limits(Limits { outbox_bytes_max: 4 << 20, ..house.hub.options().buyer });
     let _in_room = house.hub.join(&topic(), reader.connection()).start();
+    poll_fn(|cx| reader.connection().transport().poll_write_ready(cx)).await.unwrap();
     let first = "f".repeat(64 << 10);
     assert_eq!(reader.connection().send(&Frame::line(first.as_bytes())), Sent::Queued);
     assert!(reader.connection().stats().written_bytes > 0, "the kernel took nothing of it");
