@@ -151,6 +151,14 @@ describe("topics", () => {
     assert.deepEqual(seen.pushes.map((push) => push.seq), [11, 15]);
   });
 
+  test("a comment that only its author sees has no place in the sequence", async () => {
+    const { seen } = await joined();
+    const comment = { comment: "c1", user: "u1", name: "Ann", text: "hi", at: 1 };
+    const own = { type: "room.own_comment", topic: TOPIC, comment };
+    const shown = { type: "room.comment", topic: TOPIC, seq: 12, comment, skipped: 4 };
+    FakeSocket.last.says(stock(11), own, shown);
+    assert.deepEqual(seen.pushes, [stock(11), own, shown]);
+  });
   test("room.gap with a snapshot goes on from there", async () => {
     const { seen } = await joined();
     const gap = { type: "room.gap", topic: TOPIC, from: 11, to: 20, snapshot: snapshot(20) };

@@ -214,6 +214,9 @@ async fn regression_a_shop_that_left_memory_leaves_no_feed_behind() {
     let house = House::open().await;
     house.driver.run_sale(flash(in_room("r1"), 5)).await;
     house.driver.manage(RoomCommand::End { room: room_id("r1") }).await;
+    let spec = room_spec(false);
+    house.driver.manage(RoomCommand::Create { room: room_id("later"), spec }).await;
+    assert_eq!(house.delivery.rooms.len(), 2);
     pass(Duration::from_secs(3_600)).await;
     assert_eq!((house.delivery.shops.len(), house.delivery.rooms.len()), (0, 0));
     house.hush();
