@@ -87,18 +87,17 @@ fn inflate_part(
         if inflated.len() > bytes_max {
             return Err(Broken::TooBig);
         }
-        match status {
+        let moved = decompress.total_in() > read || decompress.total_out() > written;
+        let has_room = inflated.len() < inflated.capacity();
+        if status == Status::StreamEnd {
             // Some end each message with a final block; what follows is another stream.
-            Status::StreamEnd => decompress.reset(false),
-            Status::Ok | Status::BufError => {
-                let is_stuck = decompress.total_in() == read && decompress.total_out() == written;
-                if is_stuck && inflated.len() < inflated.capacity() {
-                    return if input.is_empty() { Ok(()) } else { Err(Broken::Malformed) };
-                }
-            }
+            decompress.reset(false);
         }
-        if input.is_empty() && inflated.len() < inflated.capacity() {
+        if has_room && input.is_empty() {
             return Ok(());
+        }
+        if has_room && !moved {
+            return Err(Broken::Malformed);
         }
     }
 }
