@@ -1,5 +1,5 @@
 //! The outbox under every order in which its callers' locks can follow each other: loom tries them
-//! all, up to three forced switches. What a connection does around it (push, start the drain it
+//! all, up to two forced switches. What a connection does around it (push, start the drain it
 //! owes, drain until empty, call whoever waits) is done here with loom's lock and threads.
 
 use std::io;
@@ -168,7 +168,7 @@ fn in_every_order(
     let id = House::new().guest(fake::Pipe::new()).connection().id();
     let told = StdArc::clone(told);
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(3);
+    builder.preemption_bound = Some(2);
     builder.check(move || {
         told.0.store(0, Ordering::Relaxed);
         let model = Arc::new(Model {
