@@ -20,12 +20,12 @@ const FILES_MAX = 20_000;
 const root = resolve(import.meta.dirname, '../../..');
 const folder = join(root, 'target/peers/run');
 
-const usage = 'usage: load-tests/peers/run [--rounds 3] [--viewers 5000] [--seconds 8]';
+const usage = 'usage: load-tests/peers/run [--rounds 3] [--viewers 5000] [--seconds 6]';
 
 function options() {
     const text = { type: 'string' };
     const { values } = parseArgs({ options: { rounds: text, viewers: text, seconds: text } });
-    const chosen = { rounds: 3, viewers: 5000, seconds: 8 };
+    const chosen = { rounds: 3, viewers: 5000, seconds: 6 };
     for (const [name, value] of Object.entries(values)) {
         chosen[name] = Number(value);
         if (!Number.isInteger(chosen[name]) || chosen[name] < 1) throw new Error(`--${name} ${value}\n${usage}`);
@@ -56,7 +56,7 @@ async function started(subject, index, log) {
 async function measure(subject, index, generator, { loads, idle }, seconds) {
     const server = await started(subject, index, join(folder, `server-${index}.log`));
     try {
-        idle.runs.push({ name: subject.name, ...(await generator.idle(server, idle, seconds)) });
+        idle.runs.push({ name: subject.name, ...(await generator.idle(server, idle)) });
         server.check();
         for (const load of loads) {
             const found = await generator.fanOut(server, load, seconds);
@@ -89,6 +89,7 @@ async function main() {
     const servers = subjects();
     const built = join(root, process.env.CARGO_TARGET_DIR ?? 'target', 'release');
     const log = join(folder, 'generator.log');
+    await writeFile(log, '');
     const generator = new Generator({ program: join(built, 'hawker-load'), hawker: join(built, 'hawker'), log });
 
     const began = Date.now();

@@ -14,7 +14,7 @@ export function between(page, mark, text) {
     return `${page.slice(0, from + begin.length)}\n${text}\n${page.slice(to)}`;
 }
 
-const FAN_OUT = ['cpu_us_per_delivery', 'cpu_us_per_write', 'p50_ms', 'p99_ms', 'lost_percent'];
+const FAN_OUT = ['cpu_us_per_delivery', 'cpu_us_per_write', 'beside_floor', 'p50_ms', 'p99_ms', 'lost_percent'];
 
 /** `result` is what main.mjs gathers: machine, command, servers, loads and the runs of each. */
 export function section(result) {
@@ -36,12 +36,13 @@ export function section(result) {
 }
 
 function fanOutTable(servers, found) {
-    const head = ['server', 'tick', 'CPU µs per delivered message', 'CPU µs per write', 'p50 ms', 'p99 ms', 'lost'];
+    const head = ['server', 'tick', 'CPU µs per delivered message', 'CPU µs per write', 'beside `send`', 'p50 ms', 'p99 ms', 'lost'];
     const lines = found.map((row, index) => [
         row.name,
         servers[index].tick_ms === 0 ? 'none' : `${servers[index].tick_ms} ms`,
         spread(row.cpu_us_per_delivery),
         shown(row.cpu_us_per_write.median),
+        `${shown(row.beside_floor.median)} ×`,
         shown(row.p50_ms.median),
         shown(row.p99_ms.median),
         row.lost_percent.greatest === 0 ? '0' : `${shown(row.lost_percent.median)} %`,

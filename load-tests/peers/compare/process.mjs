@@ -1,8 +1,8 @@
-// Processes of a comparison: started, waited for, asked for their memory, and ended again. Owns
+// Processes of a comparison: started, waited for, and ended again. Owns
 // every process it started; leaves none behind, however the comparison ends.
 
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, readdirSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -40,12 +40,12 @@ function launch(program, args, { env = {}, stdout, stderr }) {
     running.add(child);
     child.over = new Promise((done) => {
         child.once('error', (error) => done(`could not be started: ${error.message}`));
-        child.once('exit', (code, signal) => done(signal ? `ended by ${signal}` : `ended with code ${code}`));
+        child.once('close', (code, signal) => done(signal ? `ended by ${signal}` : `ended with code ${code}`));
     }).finally(() => running.delete(child));
     return child;
 }
 
-/** Runs a program to its end and returns what it wrote to standard output. */
+/** Runs a program to its end; returns how it ended and what it wrote to standard output. */
 export async function run(program, args, { ms_max, log }) {
     const file = openSync(log, 'a');
     const child = launch(program, args, { stdout: 'pipe', stderr: file });
@@ -60,10 +60,7 @@ export async function run(program, args, { ms_max, log }) {
         killGroup(child, 'SIGKILL');
         throw new Error(`${program} ${args.join(' ')} took longer than ${ms_max / 1000} s\n${tail(log)}`);
     }
-    if (outcome !== 'ended with code 0') {
-        throw new Error(`${program} ${args.join(' ')} ${outcome}\n${parts.join('')}${tail(log)}`);
-    }
-    return Buffer.concat(parts).toString();
+    return { text: Buffer.concat(parts).toString(), outcome, log: tail(log) };
 }
 
 /** Starts a server and returns when it accepts connections. */
@@ -84,7 +81,7 @@ export async function serve(name, { program, args, env }, port, log) {
         await delay(50);
     }
     return {
-        pids: () => family(child.pid),
+        pid: child.pid,
         stop: () => stop(child),
         check: () => {
             if (ended) throw new Error(`${name} ${ended} in the middle of a run\n${tail(log)}`);
@@ -109,29 +106,6 @@ function accepts(port) {
         socket.once('connect', () => done(true)).once('error', () => done(false));
         socket.once('connect', () => socket.destroy());
     });
-}
-
-/** A process and its descendants: nginx works in children. */
-function family(pid) {
-    const parents = new Map();
-    for (const entry of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-        const parent = parentOf(entry);
-        if (parent) parents.set(Number(entry), parent);
-    }
-    const found = [pid];
-    for (const one of found) {
-        for (const [child, parent] of parents) if (parent === one) found.push(child);
-    }
-    return found;
-}
-
-function parentOf(pid) {
-    try {
-        const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-        return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-    } catch {
-        return undefined;
-    }
 }
 
 function tail(log) {
