@@ -44,7 +44,7 @@ pub(crate) struct Options {
     /// Threads of the floor's sender. One is the least that the kernel can take.
     #[arg(long, default_value_t = 1)]
     floor_senders: usize,
-    /// Measures another server that runs already: ws, socket.io, nchan or centrifugo.
+    /// Measures another server that runs already: ws, socket.io, nchan or centrifuge.
     #[arg(long, requires_all = ["url", "publish_url", "pid"])]
     peer: Option<String>,
     /// Where viewers of the peer connect: ws://…

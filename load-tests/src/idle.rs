@@ -15,7 +15,7 @@ use crate::machine::{self, Machine, SOCKETS_PER_SOURCE};
 use crate::report::{self, Verdict, rounded, say};
 use crate::run::{Common, Run};
 use crate::stage::{self, Gauges};
-use crate::subject::{Hawker, Subject};
+use crate::subject::{Hawker, Peer, Subject};
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Options {
@@ -24,6 +24,15 @@ pub(crate) struct Options {
     /// From the last join to the second look at the server's memory.
     #[arg(long, default_value_t = 10)]
     settle_seconds: u64,
+    /// Measures another server that runs already: ws, socket.io, nchan or centrifuge.
+    #[arg(long, requires_all = ["url", "pid"])]
+    peer: Option<String>,
+    /// Where viewers of the peer connect: ws://…
+    #[arg(long)]
+    url: Option<String>,
+    /// The peer's process; those it started count too.
+    #[arg(long)]
+    pid: Option<u32>,
 }
 
 const VIEWERS: usize = 0;
@@ -37,6 +46,7 @@ const PING: &[u8] = b"{\"id\":9,\"type\":\"ping\",\"t0\":0}";
 #[derive(Debug, Serialize)]
 struct Report<'a> {
     command: &'static str,
+    subject: &'a str,
     viewers: usize,
     connect_seconds: f64,
     settle_seconds: u64,
@@ -59,21 +69,39 @@ struct Report<'a> {
 pub(crate) async fn run(common: &Common, options: &Options) -> Result<bool> {
     ensure!(options.viewers >= 1, "a room needs a viewer");
     let sockets = options.viewers + FIRST + 64;
+    if let (Some(peer), Some(url)) = (&options.peer, &options.url) {
+        machine::allow_sockets(sockets)?;
+        // Nothing is published.
+        let peer = Arc::new(Subject::Peer(Peer::new(peer, url, "", false, 0)?));
+        let gauges = Gauges { process: options.pid, metrics: None };
+        return measure(common, options, [Arc::clone(&peer), peer], gauges, &[]).await;
+    }
     let run = Run::begin_with(common, sockets, SOCKETS_PER_SOURCE, Settings::lifted()).await?;
-    let passed = measure(common, options, &run).await;
+    let passed = of_hawker(common, options, &run).await;
     let ended = run.end(passed.as_ref().is_ok_and(|passed| *passed)).await;
     let passed = passed?;
     ended?;
     Ok(passed)
 }
 
-async fn measure(common: &Common, options: &Options, run: &Run) -> Result<bool> {
-    let gauges = Gauges::of_run(run);
+async fn of_hawker(common: &Common, options: &Options, run: &Run) -> Result<bool> {
     let api = Hawker::furnish(&run.target).await?;
     let first = Hawker::open(&run.target, &api, "first").await?;
     let hawker = Hawker::open(&run.target, &api, "room").await?;
-    let (first, subject) = (Arc::new(Subject::Hawker(first)), Arc::new(Subject::Hawker(hawker)));
-    let group = || Group { reading: subject.reading(), schedule: Arc::default(), ping: None };
+    let rooms = [first, hawker].map(|room| Arc::new(Subject::Hawker(room)));
+    measure(common, options, rooms, Gauges::of_run(run), &run.limits).await
+}
+
+/// A peer has one room only, so its first viewers sit among the others.
+async fn measure(
+    common: &Common,
+    options: &Options,
+    [first, subject]: [Arc<Subject>; 2],
+    gauges: Gauges,
+    limits: &[Changed],
+) -> Result<bool> {
+    let (reading, ping) = (subject.reading(), subject.ping());
+    let group = || Group { reading, schedule: Arc::default(), ping };
     let threads = stage::reading_threads(common.threads);
     let crowd = Arc::new(Crowd::start(threads, vec![group(), group()])?);
     stage::fill(&crowd, VIEWERS + 1, &first, FIRST).await.context("the first viewers")?;
@@ -91,7 +119,10 @@ async fn measure(common: &Common, options: &Options, run: &Run) -> Result<bool> 
     };
     let tcp_buffer_bytes = machine::tcp_buffer_bytes();
 
-    let answered = ping_all(&crowd).await;
+    let answered = match *subject {
+        Subject::Hawker(_) => ping_all(&crowd).await,
+        Subject::Peer(_) => crowd.len(VIEWERS) as u64,
+    };
     let closed = (options.viewers - crowd.len(VIEWERS)) as u64;
     let mut found = Violations::default();
     let silent = options.viewers as u64 - answered.min(options.viewers as u64);
@@ -101,6 +132,7 @@ async fn measure(common: &Common, options: &Options, run: &Run) -> Result<bool> 
     let verdict = Verdict::from(found);
     let report = Report {
         command: "idle",
+        subject: subject.name(),
         viewers: options.viewers,
         connect_seconds: rounded(connect.as_secs_f64()),
         settle_seconds: options.settle_seconds,
@@ -113,10 +145,10 @@ async fn measure(common: &Common, options: &Options, run: &Run) -> Result<bool> 
         answered,
         closed,
         verdict: &verdict,
-        limits_changed: &run.limits,
+        limits_changed: limits,
         machine: Machine::this(),
     };
-    report.print(run.json)?;
+    report.print(common.json)?;
     Ok(verdict.passed())
 }
 
@@ -136,6 +168,7 @@ impl Report<'_> {
     fn print(&self, json: bool) -> Result<()> {
         let kib = |value: Option<f64>| value.map_or("unknown".to_owned(), |it| it.to_string());
         let rows = vec![
+            ("server", self.subject.to_owned()),
             ("viewers", format!("{} in {} s", self.viewers, self.connect_seconds)),
             ("RSS a viewer, KiB", kib(self.rss_kib_per_viewer)),
             ("kernel slab a viewer, KiB", kib(self.kernel_slab_kib_per_viewer)),

@@ -108,10 +108,10 @@ pub(crate) fn family(process: u32) -> Vec<u32> {
     found
 }
 
-/// Resident memory of a process in bytes: exact where the kernel adds it up on demand, otherwise
-/// its running estimate.
+/// Resident memory of a process in bytes: exact where the kernel adds it up on demand, with pages
+/// that several processes share divided among them, otherwise its running estimate.
 pub(crate) fn resident_bytes(process: u32) -> Option<u64> {
-    kilobytes(&format!("/proc/{process}/smaps_rollup"), "Rss:")
+    kilobytes(&format!("/proc/{process}/smaps_rollup"), "Pss:")
         .or_else(|| kilobytes(&format!("/proc/{process}/status"), "VmRSS:"))
         .map(|kilobytes| kilobytes * 1024)
 }

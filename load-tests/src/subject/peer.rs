@@ -22,13 +22,10 @@ pub(crate) struct Form {
     welcome: Option<&'static str>,
     refusal: Option<&'static str>,
     pub(crate) ping: Option<TextPing>,
-    /// Whole header lines of a POST that publishes.
-    publish_headers: &'static str,
     publish: &'static str,
 }
 
-/// The room is part of `--url` or, for Centrifugo, the channel `room1`. The API key is the one of
-/// `load-tests/peers/`.
+/// The room is part of `--url`, or the only one that the server has.
 const PEERS: [Form; 4] = [
     Form {
         name: "ws",
@@ -36,7 +33,6 @@ const PEERS: [Form; 4] = [
         welcome: None,
         refusal: None,
         ping: None,
-        publish_headers: "",
         publish: "PAYLOAD",
     },
     Form {
@@ -45,7 +41,6 @@ const PEERS: [Form; 4] = [
         welcome: Some("40{"),
         refusal: Some("44{"),
         ping: Some((b"2", b"3")),
-        publish_headers: "",
         publish: "PAYLOAD",
     },
     Form {
@@ -54,17 +49,16 @@ const PEERS: [Form; 4] = [
         welcome: None,
         refusal: None,
         ping: None,
-        publish_headers: "",
         publish: "PAYLOAD",
     },
+    // The first protocol of the centrifuge library, as its version 0.15 speaks it.
     Form {
-        name: "centrifugo",
-        greetings: &["{\"id\":1,\"connect\":{}}\n{\"id\":2,\"subscribe\":{\"channel\":\"room1\"}}"],
-        welcome: Some("{\"id\":2,\"subscribe\":"),
+        name: "centrifuge",
+        greetings: &["{\"id\":1,\"params\":{}}"],
+        welcome: Some("{\"id\":1,\"result\":{\"client\":"),
         refusal: Some("\"error\":{"),
-        ping: Some((b"{}", b"{}")),
-        publish_headers: "X-API-Key: bench\r\n",
-        publish: "{\"channel\":\"room1\",\"data\":PAYLOAD}",
+        ping: None,
+        publish: "PAYLOAD",
     },
 ];
 
@@ -114,8 +108,7 @@ impl Peer {
         let words = Words::new(seed, self.message_bytes);
         if let Ok(url) = Url::parse(&self.publish_at, "http") {
             let client = Arc::new(Client::new(url.address, &url.host));
-            let (headers, body) = (self.form.publish_headers, self.form.publish);
-            let posts = Posts { client, path: url.path, headers, body, words };
+            let posts = Posts { client, path: url.path, body: self.form.publish, words };
             return Ok(Publisher::Posts(posts));
         }
         let Ok(Url { address, host, path }) = Url::parse(&self.publish_at, "ws") else {

@@ -176,7 +176,6 @@ fn hear(line: &str, refused: &AtomicU64) -> Result<()> {
 pub(crate) struct Posts {
     pub(super) client: Arc<Client>,
     pub(super) path: String,
-    pub(super) headers: &'static str,
     pub(super) body: &'static str,
     pub(super) words: Words,
 }
@@ -187,12 +186,10 @@ impl Posts {
         let mut refused = 0;
         for number in row.numbers() {
             let body = self.body.replace("PAYLOAD", &self.words.line(number));
-            let (client, path, headers) =
-                (Arc::clone(&self.client), self.path.clone(), self.headers);
+            let (client, path) = (Arc::clone(&self.client), self.path.clone());
             sleep_until(row.at(number)).await;
             posting.spawn(async move {
-                let body = body.as_bytes();
-                let ask = Ask { headers, ..Ask::post(&path, body) };
+                let ask = Ask::post(&path, body.as_bytes());
                 client.send(ask).await.and_then(crate::http::Answer::success)
             });
             while let Some(posted) = posting.try_join_next() {
