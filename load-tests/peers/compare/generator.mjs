@@ -23,6 +23,7 @@ export class Generator {
             cpu_us_per_delivery: figure(said, 'server_cpu_us_per_delivery'),
             cpu_us_per_write: figure(said, 'server_cpu_us_per_write'),
             beside_floor: figure(said, 'ratio'),
+            bytes: figure(said, 'bytes_per_delivery'),
             p50_ms: figure(said, 'p50_ms'),
             p99_ms: figure(said, 'p99_ms'),
             lost_percent: (100 * figure(said, 'lost')) / (viewers * figure(said, 'messages')),
@@ -33,6 +34,7 @@ export class Generator {
     async idle(subject, { viewers }) {
         const asked = ['--viewers', viewers, '--settle-seconds', SETTLE_S];
         const said = await this.call('idle', [...asked, ...this.target(subject, { publishes: false })], SETTLE_S);
+        if (said.closed) throw new Error(`viewers were cut off: ${JSON.stringify(said)}`);
         return { kib_per_socket: figure(said, 'rss_kib_per_viewer') };
     }
 

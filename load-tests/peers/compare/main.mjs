@@ -10,7 +10,7 @@ import { Generator } from './generator.mjs';
 import { MARK, between, panels, section } from './page.mjs';
 import { bars } from './plot.mjs';
 import { serve } from './process.mjs';
-import { HAWKER_TICKS_MS, PEERS, missing } from './servers.mjs';
+import { HAWKER, PEERS, missing } from './servers.mjs';
 
 const ROUNDS_TO_WRITE = 3;
 /** Below the ports that a kernel gives to outgoing connections. */
@@ -20,28 +20,18 @@ const FILES_MAX = 20_000;
 const root = resolve(import.meta.dirname, '../../..');
 const folder = join(root, 'target/peers/run');
 
-const usage = 'usage: load-tests/peers/run [--rounds 3] [--viewers 5000] [--seconds 6]';
+const usage = 'usage: load-tests/peers/run [--rounds 3] [--viewers 5000] [--seconds 5]';
 
 function options() {
     const text = { type: 'string' };
     const { values } = parseArgs({ options: { rounds: text, viewers: text, seconds: text } });
-    const chosen = { rounds: 3, viewers: 5000, seconds: 6 };
+    const chosen = { rounds: 3, viewers: 5000, seconds: 5 };
     for (const [name, value] of Object.entries(values)) {
         chosen[name] = Number(value);
         if (!Number.isInteger(chosen[name]) || chosen[name] < 1) throw new Error(`--${name} ${value}\n${usage}`);
     }
     if (chosen.viewers > FILES_MAX - 1000) throw new Error(`--viewers: at most ${FILES_MAX - 1000}\n${usage}`);
     return chosen;
-}
-
-function subjects() {
-    const ours = HAWKER_TICKS_MS.map((tick_ms) => ({
-        name: tick_ms === 0 ? 'Hawker, no ticks' : `Hawker, ticks of ${tick_ms} ms`,
-        ours: true,
-        tick_ms,
-        version: () => 'this tree',
-    }));
-    return [...ours, ...PEERS].map((subject) => ({ ...subject, version: subject.version() }));
 }
 
 /** Ours is started by the generator, for each measurement anew; a peer once a round. */
@@ -56,8 +46,10 @@ async function started(subject, index, log) {
 async function measure(subject, index, generator, { loads, idle }, seconds) {
     const server = await started(subject, index, join(folder, `server-${index}.log`));
     try {
-        idle.runs.push({ name: subject.name, ...(await generator.idle(server, idle)) });
-        server.check();
+        if (subject.memory) {
+            idle.runs.push({ name: subject.memory, ...(await generator.idle(server, idle)) });
+            server.check();
+        }
         for (const load of loads) {
             const found = await generator.fanOut(server, load, seconds);
             server.check();
@@ -78,7 +70,7 @@ async function main() {
     if (absent.length > 0) throw new Error(`not installed: ${absent.join(', ')}\nrun load-tests/peers/install first`);
     await mkdir(folder, { recursive: true });
 
-    const few = Math.max(1, Math.round(viewers / 10));
+    const few = Math.max(1, Math.round(viewers / 5));
     const count = (number) => number.toLocaleString('en-US');
     const title = (people, rate) => `${count(people)} viewers of one room, ${rate} messages/s`;
     const loads = [
@@ -86,8 +78,8 @@ async function main() {
         { name: 'busy', title: title(few, 100), viewers: few, rate: 100, runs: [] },
     ];
     const idle = { title: `${count(viewers)} idle sockets in one room`, viewers, runs: [] };
-    const servers = subjects();
-    const built = join(root, process.env.CARGO_TARGET_DIR ?? 'target', 'release');
+    const servers = [...HAWKER, ...PEERS].map((server) => ({ ...server, version: server.version() }));
+    const built = resolve(root, process.env.CARGO_TARGET_DIR ?? 'target', 'release');
     const log = join(folder, 'generator.log');
     await writeFile(log, '');
     const generator = new Generator({ program: join(built, 'hawker-load'), hawker: join(built, 'hawker'), log });

@@ -14,35 +14,33 @@ export function between(page, mark, text) {
     return `${page.slice(0, from + begin.length)}\n${text}\n${page.slice(to)}`;
 }
 
-const FAN_OUT = ['cpu_us_per_delivery', 'cpu_us_per_write', 'beside_floor', 'p50_ms', 'p99_ms', 'lost_percent'];
+const FAN_OUT = ['cpu_us_per_delivery', 'cpu_us_per_write', 'beside_floor', 'bytes', 'p50_ms', 'p99_ms', 'lost_percent'];
 
 /** `result` is what main.mjs gathers: machine, command, servers, loads and the runs of each. */
 export function section(result) {
     const { servers, loads, idle, rounds, machine } = result;
     const names = servers.map((server) => server.name);
     const parts = [
-        `Machine: ${machine}. \`${result.command}\` on ${result.day}: ${rounds} rounds, in each of them every server ` +
+        `Machine: ${machine}. \`${result.command}\` on ${result.day}: in each of ${rounds} rounds every server ` +
             'in turn; medians, and in brackets the least and the greatest. Server and generator share the cores.',
         '![CPU for each delivered message and memory for each idle socket](peers/figures.svg)',
     ];
     for (const load of loads) {
         parts.push(`**${load.title}**`, fanOutTable(servers, rows(names, load.runs, rounds, FAN_OUT)));
     }
-    parts.push(
-        `**${idle.title}**`,
-        memoryTable(servers, rows(names, idle.runs, rounds, ['kib_per_socket'])),
-    );
+    parts.push(`**${idle.title}**`, memoryTable(result));
     return parts.join('\n\n');
 }
 
 function fanOutTable(servers, found) {
-    const head = ['server', 'tick', 'CPU µs per delivered message', 'CPU µs per write', 'beside `send`', 'p50 ms', 'p99 ms', 'lost'];
+    const head = ['server', 'tick', 'CPU µs per delivered message', 'CPU µs per write', 'beside `send`', 'bytes per message', 'p50 ms', 'p99 ms', 'lost'];
     const lines = found.map((row, index) => [
         row.name,
         servers[index].tick_ms === 0 ? 'none' : `${servers[index].tick_ms} ms`,
         spread(row.cpu_us_per_delivery),
         shown(row.cpu_us_per_write.median),
         `${shown(row.beside_floor.median)} ×`,
+        shown(row.bytes.median),
         shown(row.p50_ms.median),
         shown(row.p99_ms.median),
         row.lost_percent.greatest === 0 ? '0' : `${shown(row.lost_percent.median)} %`,
@@ -50,8 +48,10 @@ function fanOutTable(servers, found) {
     return table(head, lines);
 }
 
-function memoryTable(servers, found) {
-    const lines = found.map((row, index) => [row.name, servers[index].version, spread(row.kib_per_socket)]);
+function memoryTable({ servers, idle, rounds }) {
+    const weighed = servers.filter((server) => server.memory);
+    const found = rows(weighed.map((server) => server.memory), idle.runs, rounds, ['kib_per_socket']);
+    const lines = found.map((row, index) => [row.name, weighed[index].version, spread(row.kib_per_socket)]);
     return table(['server', 'version', 'KiB per idle socket'], lines);
 }
 
@@ -62,20 +62,21 @@ function table(head, lines) {
     return [row(head), row(head.map(() => '---')), ...lines.map(row)].join('\n');
 }
 
-/** What the picture shows: CPU under the last of the loads, and memory. */
+/** What the picture shows: CPU under each of the loads, and memory. */
 export function panels({ servers, loads, idle, rounds }) {
-    const names = servers.map((server) => server.name);
-    const panel = (title, unit, runs, field) => ({
+    const panel = (title, unit, shownServers, runs, field) => ({
         title,
         unit,
-        bars: rows(names, runs, rounds, [field]).map((row, index) => ({
+        bars: rows(shownServers.map((server) => server.name), runs, rounds, [field]).map((row, index) => ({
             name: row.name,
             value: row[field].median,
-            ours: servers[index].ours,
+            ours: shownServers[index].ours,
         })),
     });
+    const cpu = (load) => `CPU for each delivered message: ${load.title}`;
+    const weighed = servers.filter((server) => server.memory).map((server) => ({ ...server, name: server.memory }));
     return [
-        ...loads.map((load) => panel(`CPU for each delivered message: ${load.title}`, 'µs', load.runs, 'cpu_us_per_delivery')),
-        panel('Memory for each idle socket', 'KiB', idle.runs, 'kib_per_socket'),
+        ...loads.map((load) => panel(cpu(load), 'µs', servers, load.runs, 'cpu_us_per_delivery')),
+        panel(`Memory for each of ${idle.title}`, 'KiB', weighed, idle.runs, 'kib_per_socket'),
     ];
 }

@@ -31,9 +31,20 @@ const written = (name) => readFileSync(join(installed, name, 'version'), 'utf8')
 const node = (file, env = {}) => ({ program: process.execPath, args: [join(here, file)], env });
 const onNode = (name) => () => `${npm(name)}, Node.js ${process.versions.node}`;
 
-/** A peer talks as `form` says, one of those that `hawker-load fan-out --peer` knows. */
+/**
+ * A peer talks as `form` says, one of those that `hawker-load fan-out --peer` knows. `memory` is the
+ * name under which its idle sockets are weighed; another way of sending does not change them.
+ */
 export const PEERS = [
-    { name: 'ws', form: 'ws', path: '/', tick_ms: 0, version: onNode('ws'), start: () => node('ws/server.mjs') },
+    {
+        name: 'ws',
+        memory: 'ws',
+        form: 'ws',
+        path: '/',
+        tick_ms: 0,
+        version: onNode('ws'),
+        start: () => node('ws/server.mjs'),
+    },
     {
         name: 'ws, one frame for all',
         form: 'ws',
@@ -52,6 +63,7 @@ export const PEERS = [
     },
     {
         name: 'Socket.IO',
+        memory: 'Socket.IO',
         form: 'socket.io',
         path: '/socket.io/?EIO=4&transport=websocket',
         tick_ms: 0,
@@ -60,6 +72,7 @@ export const PEERS = [
     },
     {
         name: 'Nchan',
+        memory: 'Nchan',
         form: 'nchan',
         path: '/room',
         tick_ms: 0,
@@ -68,6 +81,7 @@ export const PEERS = [
     },
     {
         name: 'centrifuge (Go, 2021)',
+        memory: 'centrifuge (Go, 2021)',
         form: 'centrifuge',
         path: '/room',
         tick_ms: 0,
@@ -75,17 +89,24 @@ export const PEERS = [
         start: () => ({ program: paths.centrifuge, args: [], env: {} }),
     },
     {
-        name: 'µWebSockets in Bun',
+        name: 'Bun (µWebSockets)',
+        memory: 'Bun (µWebSockets)',
         form: 'ws',
         path: '/',
         tick_ms: 0,
-        version: () => `Bun ${said(paths.bun, '--version')}`,
+        version: () => said(paths.bun, '--version'),
         start: () => ({ program: paths.bun, args: [join(here, 'uwebsockets/server.mjs')], env: {} }),
     },
 ];
 
-/** Hawker is started by the generator itself, once for each tick. */
-export const HAWKER_TICKS_MS = [0, 50, 200];
+/** Started by the generator itself, for each measurement anew. */
+export const HAWKER = [0, 50, 200].map((tick_ms) => ({
+    name: tick_ms === 0 ? 'Hawker, no ticks' : `Hawker, ticks of ${tick_ms} ms`,
+    memory: tick_ms === 0 ? 'Hawker' : undefined,
+    ours: true,
+    tick_ms,
+    version: () => 'this tree',
+}));
 
 /** What `install` should have put in place and did not. */
 export function missing() {
