@@ -6,30 +6,30 @@
 // connectionStateRecovery    off, the default; it would keep every message for two minutes.
 // raw.request = null         frees the upgrade's request, as Socket.IO's page on memory advises.
 // Adapter                    the default in-memory one: it encodes once and hands ws a ready frame.
-// Parser                     the default: JSON. The message is emitted as an object, as applications do.
+// Parser                     the default: JSON. The message is emitted as an object, as people do.
 // wsEngine                   ws, the default. `eiows`, a C++ engine that is compiled while it is
 //                            installed, can take its place; the documentation promises less memory.
 //
 // One process, for the reason that ws/server.mjs gives.
 
-import { Server } from 'socket.io';
-import { listen, serve } from '../publish.mjs';
+import { Server } from "socket.io";
+import { listen, serve } from "../publish.mjs";
 
 const server = serve((message) => {
-    room.emit('m', JSON.parse(message));
+  room.emit("m", JSON.parse(message));
 });
 const io = new Server(server, {
-    transports: ['websocket'],
-    perMessageDeflate: false,
-    httpCompression: false,
-    serveClient: false,
-    maxHttpBufferSize: 65_536,
+  transports: ["websocket"],
+  perMessageDeflate: false,
+  httpCompression: false,
+  serveClient: false,
+  maxHttpBufferSize: 65_536,
 });
-const room = io.to('room');
+const room = io.to("room");
 
-io.engine.on('connection', (raw) => {
-    raw.request = null;
+io.engine.on("connection", (raw) => {
+  raw.request = null;
 });
-io.on('connection', (viewer) => viewer.join('room'));
+io.on("connection", (viewer) => viewer.join("room"));
 
 listen(server);

@@ -9,27 +9,27 @@
 //
 // One process, for the reason that ws/server.mjs gives.
 
-const room = 'room';
+const room = "room";
 
 const server = Bun.serve({
-    hostname: '127.0.0.1',
-    port: Number(process.env.PORT),
-    async fetch(request, server) {
-        if (request.method === 'POST' && new URL(request.url).pathname === '/publish') {
-            server.publish(room, await request.text());
-            return new Response(null, { status: 204 });
-        }
-        if (server.upgrade(request)) return undefined;
-        return new Response(null, { status: 404 });
+  hostname: "127.0.0.1",
+  port: Number(process.env.PORT),
+  async fetch(request, server) {
+    if (request.method === "POST" && new URL(request.url).pathname === "/publish") {
+      server.publish(room, await request.text());
+      return new Response(null, { status: 204 });
+    }
+    if (server.upgrade(request)) return undefined;
+    return new Response(null, { status: 404 });
+  },
+  websocket: {
+    perMessageDeflate: false,
+    backpressureLimit: 1 << 20,
+    maxPayloadLength: 65_536,
+    open(viewer) {
+      viewer.subscribe(room);
     },
-    websocket: {
-        perMessageDeflate: false,
-        backpressureLimit: 1 << 20,
-        maxPayloadLength: 65_536,
-        open(viewer) {
-            viewer.subscribe(room);
-        },
-        message() {},
-    },
+    message() {},
+  },
 });
-process.once('SIGTERM', () => process.exit(0));
+process.once("SIGTERM", () => process.exit(0));

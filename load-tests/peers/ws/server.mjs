@@ -17,46 +17,46 @@
 // One process. A cluster would give each process a part of the viewers and every message to every
 // process: twice the cores, and no less work for each delivered message, which is what is compared.
 
-import { Sender, WebSocket, WebSocketServer } from 'ws';
-import { listen, serve } from '../publish.mjs';
+import { Sender, WebSocket, WebSocketServer } from "ws";
+import { listen, serve } from "../publish.mjs";
 
-const mode = process.env.MODE ?? 'send';
-const tick_ms = Number(process.env.TICK_MS ?? 0);
+const mode = process.env.MODE ?? "send";
+const tickMs = Number(process.env.TICK_MS ?? 0);
 
-const server = serve(mode === 'tick' ? tick : mode === 'frame' ? broadcastFrame : broadcast);
+const server = serve(mode === "tick" ? tick : mode === "frame" ? broadcastFrame : broadcast);
 const hub = new WebSocketServer({ server, perMessageDeflate: false, maxPayload: 65_536 });
 
 function broadcast(message) {
-    for (const viewer of hub.clients) {
-        if (viewer.readyState === WebSocket.OPEN) viewer.send(message, { binary: false });
-    }
+  for (const viewer of hub.clients) {
+    if (viewer.readyState === WebSocket.OPEN) viewer.send(message, { binary: false });
+  }
 }
 
 function broadcastFrame(message) {
-    const options = { fin: true, rsv1: false, opcode: 1, mask: false, readOnly: true };
-    const frame = Buffer.concat(Sender.frame(message, options));
-    for (const viewer of hub.clients) {
-        if (viewer.readyState === WebSocket.OPEN) viewer._socket.write(frame);
-    }
+  const options = { fin: true, rsv1: false, opcode: 1, mask: false, readOnly: true };
+  const frame = Buffer.concat(Sender.frame(message, options));
+  for (const viewer of hub.clients) {
+    if (viewer.readyState === WebSocket.OPEN) viewer._socket.write(frame);
+  }
 }
 
 let waiting = [];
 function tick(message) {
-    if (waiting.length === 0) setTimeout(flush, tick_ms);
-    waiting.push(message);
+  if (waiting.length === 0) setTimeout(flush, tickMs);
+  waiting.push(message);
 }
 
 function flush() {
-    const lines = waiting;
-    waiting = [];
-    broadcastFrame(Buffer.from(lines.join('\n')));
+  const lines = waiting;
+  waiting = [];
+  broadcastFrame(Buffer.from(lines.join("\n")));
 }
 
-hub.on('connection', (viewer) => {
-    viewer.on('error', () => viewer.terminate());
+hub.on("connection", (viewer) => {
+  viewer.on("error", () => viewer.terminate());
 });
 setInterval(() => {
-    for (const viewer of hub.clients) viewer.ping();
+  for (const viewer of hub.clients) viewer.ping();
 }, 30_000).unref();
 
 listen(server);
