@@ -11,7 +11,7 @@
 
 const room = "room";
 
-const server = Bun.serve({
+Bun.serve({
   hostname: "127.0.0.1",
   port: Number(process.env.PORT),
   async fetch(request, server) {
