@@ -12,17 +12,18 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use hawker_protocol::Id;
 use hawker_protocol::number::SpanMs;
-use hawker_protocol::object::{Order, PaymentOutcome, Role, RoomState, SettingsChange, Stock};
+use hawker_protocol::object::{Order, Role, RoomState, SettingsChange, Stock};
 use hawker_protocol::reply::Rooms;
 use hawker_protocol::request::RoomList;
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Duration, Instant, MissedTickBehavior, interval, sleep, sleep_until};
+use tokio::time::{Duration, Instant, MissedTickBehavior, interval, sleep};
 
 use crate::api::{Api, id};
 use crate::clock;
+use crate::payments;
 use crate::report::say;
 use crate::run::{Common, Run};
 use crate::socket::Socket;
@@ -82,10 +83,7 @@ struct Report {
 pub(crate) async fn run(common: &Common, options: &Options) -> Result<bool> {
     let run = Run::begin(common, options.viewers + 64, VIEWERS_OF_ADDRESS).await?;
     let played = play(&run, options, common.seed).await;
-    let ended = run.end(played.is_ok()).await;
-    played?;
-    ended?;
-    Ok(true)
+    run.conclude(played.map(|()| true)).await
 }
 
 async fn play(run: &Run, options: &Options, seed: u64) -> Result<()> {
@@ -110,7 +108,9 @@ async fn play(run: &Run, options: &Options, seed: u64) -> Result<()> {
     let every = Duration::from_secs(options.sale_every_s.max(1));
     let streamer = Streamer::join(Arc::clone(&crowd), every, seen).await?;
     let ticker = tokio::spawn(tick(heard, Arc::clone(&crowd), room_seen));
-    let paying = tokio::spawn(pay(Arc::clone(&api), Arc::clone(&crowd), due));
+    let payer = Arc::clone(&crowd);
+    let tell = move |order: &Order, told| on_paid(&payer, order, told);
+    let paying = tokio::spawn(payments::pay(Arc::clone(&api), due, tell));
     let mut hosting = tokio::spawn(streamer.host());
     let mut filling = tokio::spawn(fill(Arc::clone(&crowd), options.clone()));
     let outcome = tokio::select! {
@@ -258,25 +258,17 @@ async fn fill(crowd: Arc<Crowd>, options: Options) -> Result<()> {
     Ok(())
 }
 
-/// The payment provider of the demo.
-async fn pay(api: Arc<Api>, crowd: Arc<Crowd>, mut due: mpsc::UnboundedReceiver<(Instant, Order)>) {
-    let mut paying = JoinSet::new();
-    while let Some((at, order)) = due.recv().await {
-        let (api, crowd) = (Arc::clone(&api), Arc::clone(&crowd));
-        paying.spawn(async move {
-            sleep_until(at).await;
-            let payment = format!("pay-{}", order.order);
-            match api.pay(&order, &payment, PaymentOutcome::Succeeded).await {
-                Ok(Ok(())) => {
-                    count(&crowd.figures.paid);
-                    let (whole, cents) = (order.total_minor.0 / 100, order.total_minor.0 % 100);
-                    let currency = &order.currency;
-                    crowd.small(format!("an order of {whole}.{cents:02} {currency} is paid"));
-                }
-                Ok(Err(code)) => crowd.small(format!("a payment was refused as {code}")),
-                Err(error) => crowd.small(format!("a payment failed: {error:#}")),
-            }
-        });
+/// What came of a payment.
+fn on_paid(crowd: &Crowd, order: &Order, told: payments::Told) {
+    match told {
+        Ok(Ok(())) => {
+            count(&crowd.figures.paid);
+            let (whole, cents) = (order.total_minor.0 / 100, order.total_minor.0 % 100);
+            let currency = &order.currency;
+            crowd.small(format!("an order of {whole}.{cents:02} {currency} is paid"));
+        }
+        Ok(Err(code)) => crowd.small(format!("a payment was refused as {code}")),
+        Err(error) => crowd.small(format!("a payment failed: {error:#}")),
     }
 }
 

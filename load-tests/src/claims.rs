@@ -104,11 +104,7 @@ pub(crate) async fn run(common: &Common, options: &Options) -> Result<bool> {
     ensure!(options.rooms >= 1 && options.sockets >= options.rooms, "a room needs a socket");
     let run = Run::begin(common, options.sockets + 64, SOCKETS_PER_SOURCE).await?;
     let measured = measure(&run, options).await;
-    let passed = measured.as_ref().is_ok_and(|passed| *passed);
-    let ended = run.end(passed).await;
-    let passed = measured?;
-    ended?;
-    Ok(passed)
+    run.conclude(measured).await
 }
 
 async fn measure(run: &Run, options: &Options) -> Result<bool> {

@@ -155,11 +155,8 @@ pub(crate) async fn run(common: &Common, options: &Options) -> Result<bool> {
     let settings = settings(options);
     let sockets = options.viewers * 2 + OTHER_SOCKETS;
     let run = Run::begin_with(common, sockets, SOCKETS_PER_SOURCE, settings).await?;
-    let passed = of_hawker(common, options, &run).await;
-    let ended = run.end(passed.as_ref().is_ok_and(|passed| *passed)).await;
-    let passed = passed?;
-    ended?;
-    Ok(passed)
+    let measured = of_hawker(common, options, &run).await;
+    run.conclude(measured).await
 }
 
 fn settings(options: &Options) -> Settings {

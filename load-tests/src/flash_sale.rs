@@ -12,9 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use hawker_protocol::number::{Minor, Quantity, SpanMs, Units};
-use hawker_protocol::object::{
-    PaymentOutcome, Sale, SaleItemSpec, SaleSpec, Scope, SettingsChange, Stock,
-};
+use hawker_protocol::object::{Order, Sale, SaleItemSpec, SaleSpec, Scope, SettingsChange, Stock};
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -25,13 +23,14 @@ use crate::audit::{Audit, Seen};
 use crate::clock::ServerClock;
 use crate::limits::Changed;
 use crate::machine::{Machine, SOCKETS_PER_SOURCE};
+use crate::payments;
 use crate::report::{self, Progress, Verdict, rounded, say};
 use crate::run::{Common, Run};
 use crate::tally::{Counters, Summary, Tally, count, value};
-pub(crate) use schedule::human_ms;
+pub(crate) use schedule::{human_ms, moment};
 
 use buyer::Buyer;
-use scene::{Payment, Scene, Times};
+use scene::{Scene, Times};
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Options {
@@ -108,11 +107,7 @@ pub(crate) async fn run(common: &Common, options: &Options) -> Result<bool> {
     ensure!(options.seconds >= 1, "a sale runs for at least a second");
     let run = Run::begin(common, options.buyers + 128, SOCKETS_PER_SOURCE).await?;
     let measured = measure(&run, options, common.seed).await;
-    let passed = measured.as_ref().is_ok_and(|passed| *passed);
-    let ended = run.end(passed).await;
-    let passed = measured?;
-    ended?;
-    Ok(passed)
+    run.conclude(measured).await
 }
 
 async fn measure(run: &Run, options: &Options, seed: u64) -> Result<bool> {
@@ -143,7 +138,9 @@ async fn measure(run: &Run, options: &Options, seed: u64) -> Result<bool> {
     let cpu = run.cpu_s();
     let progress = progress(&scene);
     let mut buyers = enter(&scene, options.joins_per_s).await?;
-    let paying = tokio::spawn(pay(Arc::clone(&api), Arc::clone(&scene), due));
+    let payer = Arc::clone(&scene);
+    let tell = move |_: &Order, told| on_paid(&payer, told);
+    let paying = tokio::spawn(payments::pay(Arc::clone(&api), due, tell));
     sleep(PRESENCE + Duration::from_millis(300)).await;
     hold_sale(&run.target, &api, &scene, options).await?;
     drop(progress);
@@ -283,20 +280,12 @@ async fn server_clock(target: &crate::run::Target, scene: &Scene) -> Result<Serv
     best.map(|(_, clock)| clock).context("no ping was answered")
 }
 
-/// The payment provider: reports each payment when its time has come.
-async fn pay(api: Arc<Api>, scene: Arc<Scene>, mut due: mpsc::UnboundedReceiver<Payment>) {
-    let mut paying = JoinSet::new();
-    while let Some(Payment { at, order }) = due.recv().await {
-        let (api, scene) = (Arc::clone(&api), Arc::clone(&scene));
-        paying.spawn(async move {
-            sleep_until(at).await;
-            let payment = format!("pay-{}", order.order);
-            match api.pay(&order, &payment, PaymentOutcome::Succeeded).await {
-                Ok(Ok(())) => count(&scene.counters.paid),
-                Ok(Err(code)) => scene.others.lock().outcome(&format!("payment {code}")),
-                Err(error) => say(&format!("a payment was not reported: {error:#}")),
-            }
-        });
+/// What came of a payment.
+fn on_paid(scene: &Scene, told: payments::Told) {
+    match told {
+        Ok(Ok(())) => count(&scene.counters.paid),
+        Ok(Err(code)) => scene.others.lock().outcome(&format!("payment {code}")),
+        Err(error) => say(&format!("a payment was not reported: {error:#}")),
     }
 }
 

@@ -77,11 +77,8 @@ pub(crate) async fn run(common: &Common, options: &Options) -> Result<bool> {
         return measure(common, options, [Arc::clone(&peer), peer], gauges, &[]).await;
     }
     let run = Run::begin_with(common, sockets, SOCKETS_PER_SOURCE, Settings::lifted()).await?;
-    let passed = of_hawker(common, options, &run).await;
-    let ended = run.end(passed.as_ref().is_ok_and(|passed| *passed)).await;
-    let passed = passed?;
-    ended?;
-    Ok(passed)
+    let measured = of_hawker(common, options, &run).await;
+    run.conclude(measured).await
 }
 
 async fn of_hawker(common: &Common, options: &Options, run: &Run) -> Result<bool> {

@@ -1,6 +1,7 @@
 //! `hawker-load`: drives a server from outside and checks what it says. Owns the command line;
 //! knows the protocol and nothing else of Hawker.
 
+mod agenda;
 mod api;
 mod audience;
 mod audit;
@@ -20,6 +21,7 @@ mod line;
 mod machine;
 mod marker;
 mod metrics;
+mod payments;
 mod people;
 mod reconnect;
 mod report;

@@ -93,11 +93,8 @@ pub(crate) async fn run(common: &Common, options: &Options) -> Result<bool> {
     let sockets = options.viewers + options.live_viewers + 128;
     let settings = Settings::lifted().without(&KEPT);
     let run = Run::begin_with(common, sockets, SOCKETS_PER_SOURCE, settings).await?;
-    let passed = measure(common, options, &run).await;
-    let ended = run.end(passed.as_ref().is_ok_and(|passed| *passed)).await;
-    let passed = passed?;
-    ended?;
-    Ok(passed)
+    let measured = measure(common, options, &run).await;
+    run.conclude(measured).await
 }
 
 async fn measure(common: &Common, options: &Options, run: &Run) -> Result<bool> {

@@ -118,8 +118,16 @@ impl Run {
         self.own.as_ref().and_then(|(_, server)| machine::resident_bytes(server.process))
     }
 
+    /// Ends the run with what its measurement said.
+    pub(crate) async fn conclude(self, measured: Result<bool>) -> Result<bool> {
+        let ended = self.end(measured.as_ref().is_ok_and(|passed| *passed)).await;
+        let passed = measured?;
+        ended?;
+        Ok(passed)
+    }
+
     /// Ends our own server with SIGTERM; its folder stays when the run failed.
-    pub(crate) async fn end(self, passed: bool) -> Result<()> {
+    async fn end(self, passed: bool) -> Result<()> {
         let Some((site, server)) = self.own else { return Ok(()) };
         let ended = server.stop().await.with_context(|| site.last_words());
         if passed && ended.is_ok() {

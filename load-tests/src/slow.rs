@@ -60,6 +60,11 @@ const RECEIVE_BYTES: u32 = 16_384;
 /// From the server's close frame, which a full socket does not take, to the end of the connection:
 /// its default.
 const CLOSE: Duration = Duration::from_secs(3);
+/// How much of its patience the server has used up when the late ones go on: by then their outboxes
+/// are full at the default rate, and lines have been skipped.
+const LATE_SHARE: f64 = 0.8;
+/// Long comments, so that this does not take minutes.
+const MESSAGE_BYTES: usize = 400;
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// A reader who was not there in time.
 const SLOW_CLOSE: u16 = 4_408;
@@ -121,11 +126,8 @@ pub(crate) async fn run(common: &Common, options: &Options) -> Result<bool> {
         .with("limits.timeouts.slow_reader_ms", options.slow_reader_ms, why);
     let sockets = options.viewers + options.late() * 2 + 128;
     let run = Run::begin_with(common, sockets, SOCKETS_PER_SOURCE, settings).await?;
-    let passed = measure(common, options, &run).await;
-    let ended = run.end(passed.as_ref().is_ok_and(|passed| *passed)).await;
-    let passed = passed?;
-    ended?;
-    Ok(passed)
+    let measured = measure(common, options, &run).await;
+    run.conclude(measured).await
 }
 
 impl Options {
@@ -138,6 +140,7 @@ async fn measure(common: &Common, options: &Options, run: &Run) -> Result<bool> 
     let gauges = Gauges::of_run(run);
     let api = Arc::new(Hawker::furnish(&run.target).await?);
     let hawker = Hawker::open(&run.target, &api, ROOM).await?;
+    let hawker = Hawker { message_bytes: MESSAGE_BYTES, ..hawker };
     let slow = Hawker { receive_bytes: Some(RECEIVE_BYTES), ..hawker.clone() };
     let readers = Arc::new(Subject::Hawker(hawker));
     let schedule = Arc::new(Schedule::default());
@@ -182,11 +185,6 @@ async fn measure(common: &Common, options: &Options, run: &Run) -> Result<bool> 
         refused,
     };
     let codes = crowd.take_figures(TOO_LATE).closed;
-    say(&format!(
-        "DEBUG {codes:?} {:?} {:?}",
-        crowd.len(TOO_LATE),
-        crowd.take_figures(LATE).closed
-    ));
     let verdict = Verdict::from(violations(options, &ladder, &counts));
     let report = Report {
         messages: schedule.planned(),
@@ -260,7 +258,8 @@ async fn read_late(
     let first = options.viewers;
     let late = seat(crowd, LATE, slow, first, options.late()).await?;
     let too_late = seat(crowd, TOO_LATE, slow, first + options.late(), options.late()).await?;
-    for (places, after) in [(late, patience / 2), (too_late, patience + CLOSE / 2)] {
+    for (places, after) in [(late, patience.mul_f64(LATE_SHARE)), (too_late, patience + CLOSE / 2)]
+    {
         sleep_until(began + behind_after + after).await;
         for place in places {
             crowd.watch(place)?;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use hawker_protocol::Id;
-use hawker_protocol::object::Order;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use crate::payments::Payment;
 use crate::run::Target;
 use crate::tally::count;
 
@@ -57,7 +57,7 @@ pub(super) struct Crowd {
     pub(super) show: watch::Sender<Option<Show>>,
     pub(super) over: watch::Sender<bool>,
     pub(super) news: mpsc::UnboundedSender<News>,
-    pub(super) payments: mpsc::UnboundedSender<(Instant, Order)>,
+    pub(super) payments: mpsc::UnboundedSender<Payment>,
     pub(super) inside: AtomicU64,
 }
 

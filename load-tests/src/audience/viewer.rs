@@ -1,8 +1,6 @@
 //! One simulated viewer of the demo room: comes, watches, talks, wants what is on sale, pays or
 //! forgets, and goes. Owns his agenda.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -19,16 +17,17 @@ use hawker_protocol::{Id, Request};
 use tokio::time::{Duration, Instant, sleep_until};
 
 use super::crowd::{Crowd, Show};
+use crate::agenda::{Agenda, HEARTBEAT};
 use crate::api::{id, list, text};
 use crate::chance::Chance;
 use crate::claims::reservation;
 use crate::line;
+use crate::payments::Payment;
 use crate::people;
 use crate::talk::{Asked, Heard, Talk};
 use crate::tally::count;
 use crate::token::Person;
 
-const HEARTBEAT: Duration = Duration::from_secs(10);
 /// Of those in the room, how many want what is on sale.
 const WANTS: f64 = 0.4;
 
@@ -52,8 +51,7 @@ pub(super) struct Viewer {
     chance: Chance,
     crowd: Arc<Crowd>,
     talk: Talk<Deed>,
-    agenda: BinaryHeap<Reverse<(Instant, u64, Deed)>>,
-    planned: u64,
+    agenda: Agenda<Deed>,
     tries: u32,
 }
 
@@ -72,15 +70,8 @@ impl Viewer {
         let (shop, room) = (crowd.shop.clone(), crowd.room.clone());
         socket.ask(&RoomJoin { shop, room }.into()).await?;
         crowd.on_join();
-        let mut viewer = Self {
-            name,
-            chance,
-            talk: Talk::new(socket),
-            agenda: BinaryHeap::new(),
-            planned: 0,
-            tries: 0,
-            crowd,
-        };
+        let mut viewer =
+            Self { name, chance, talk: Talk::new(socket), agenda: Agenda::new(), tries: 0, crowd };
         viewer.settle_in();
         Ok(viewer)
     }
@@ -104,12 +95,7 @@ impl Viewer {
     }
 
     fn after(&mut self, span: f64, deed: Deed) {
-        self.plan(Instant::now() + seconds(span), deed);
-    }
-
-    fn plan(&mut self, at: Instant, deed: Deed) {
-        self.planned += 1;
-        self.agenda.push(Reverse((at, self.planned, deed)));
+        self.agenda.plan(Instant::now() + seconds(span), deed);
     }
 
     fn plan_comment(&mut self) {
@@ -133,8 +119,7 @@ impl Viewer {
         let mut show = self.crowd.show.subscribe();
         let mut text = String::new();
         loop {
-            let planned = self.agenda.peek().map(|Reverse((at, _, _))| *at);
-            let next = planned.into_iter().chain(self.talk.next_again()).min();
+            let next = self.agenda.next_at().into_iter().chain(self.talk.next_again()).min();
             let next = next.unwrap_or_else(|| Instant::now() + HEARTBEAT);
             tokio::select! {
                 biased;
@@ -172,21 +157,14 @@ impl Viewer {
         }
         let span_ms = end.duration_since(start).as_secs_f64() * 1_000.0;
         let ms = crate::flash_sale::human_ms(&mut self.chance, span_ms);
-        let at = match ms < 0.0 {
-            true => start - seconds(-ms / 1_000.0),
-            false => start + seconds(ms / 1_000.0),
-        };
-        self.plan(at, Deed::Claim(sale, sku));
+        self.agenda.plan(crate::flash_sale::moment(start, ms), Deed::Claim(sale, sku));
     }
 
     /// Does everything that is due; whether he leaves.
     fn act(&mut self) -> Result<bool> {
         let now = Instant::now();
         self.talk.send_again(now);
-        while let Some(Reverse((at, _, _))) = self.agenda.peek()
-            && *at <= now
-        {
-            let Some(Reverse((at, _, deed))) = self.agenda.pop() else { break };
+        while let Some((at, deed)) = self.agenda.take_due(now) {
             if deed == Deed::Leave {
                 return Ok(true);
             }
@@ -324,7 +302,7 @@ impl Viewer {
             false => self.chance.within(2.0, 15.0),
         };
         // After the end nobody collects.
-        let _ = self.crowd.payments.send((now + seconds(wait), order));
+        let _ = self.crowd.payments.send(Payment { at: now + seconds(wait), order });
         Ok(())
     }
 
@@ -334,7 +312,7 @@ impl Viewer {
                 let start = self.crowd.show.borrow().as_ref().map(|show| show.start);
                 let at = start.unwrap_or_else(Instant::now).max(Instant::now());
                 let at = at + seconds(self.chance.within(0.1, 0.6));
-                self.plan(at, Deed::Claim(sale, sku));
+                self.agenda.plan(at, Deed::Claim(sale, sku));
             }
             (Deed::Claim(sale, sku), "sold_out") => {
                 count(&self.crowd.figures.sold_out);

@@ -1,8 +1,6 @@
 //! One simulated buyer of a flash sale: watches, chats, presses the button, orders, pays or does
 //! not. Owns his agenda; the times come from the schedule, the rules from the server.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -18,19 +16,19 @@ use hawker_protocol::request::{
 use hawker_protocol::{Id, Request};
 use tokio::time::{Duration, Instant, sleep_until};
 
-use super::scene::{Payment, Scene, Times};
+use super::scene::{Scene, Times};
 use super::schedule::{self, Kind, Paying};
+use crate::agenda::{Agenda, HEARTBEAT};
 use crate::api::{id, list, text};
 use crate::audit::Sequence;
 use crate::chance::Chance;
 use crate::claims::reservation;
 use crate::line;
+use crate::payments::Payment;
 use crate::people;
 use crate::talk::{Asked, Heard, Talk};
 use crate::tally::count;
 use crate::token::Person;
-
-const HEARTBEAT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Deed {
@@ -61,8 +59,7 @@ pub(super) struct Buyer {
     chance: Chance,
     scene: Arc<Scene>,
     talk: Talk<About>,
-    agenda: BinaryHeap<Reverse<(Instant, u64, Deed)>>,
-    planned: u64,
+    agenda: Agenda<Deed>,
     commands: u64,
     has_waited: bool,
     paying: Paying,
@@ -93,32 +90,26 @@ impl Buyer {
             chance,
             scene,
             talk: Talk::new(socket),
-            agenda: BinaryHeap::new(),
-            planned: 0,
+            agenda: Agenda::new(),
             commands: 0,
             has_waited: false,
             paying: Paying::Never,
             sequence,
         };
         let now = Instant::now();
-        buyer.plan(now + heartbeat, Deed::Watch);
+        buyer.agenda.plan(now + heartbeat, Deed::Watch);
         if kind == Kind::Human {
             buyer.plan_comment(now);
             let like = schedule::like_gap(&mut buyer.chance);
-            buyer.plan(now + like, Deed::Like);
+            buyer.agenda.plan(now + like, Deed::Like);
         }
         Ok(buyer)
-    }
-
-    fn plan(&mut self, at: Instant, deed: Deed) {
-        self.planned += 1;
-        self.agenda.push(Reverse((at, self.planned, deed)));
     }
 
     fn plan_comment(&mut self, now: Instant) {
         let busy = self.scene.times.borrow().is_some();
         let gap = schedule::comment_gap(&mut self.chance, self.scene.buyers, busy);
-        self.plan(now + gap, Deed::Comment);
+        self.agenda.plan(now + gap, Deed::Comment);
     }
 
     /// Lives until the run is over. A lost connection is counted, and ends him.
@@ -136,8 +127,7 @@ impl Buyer {
         let mut times = self.scene.times.subscribe();
         let mut text = String::new();
         loop {
-            let planned = self.agenda.peek().map(|Reverse((at, _, _))| *at);
-            let next = planned.into_iter().chain(self.talk.next_again()).min();
+            let next = self.agenda.next_at().into_iter().chain(self.talk.next_again()).min();
             let next = next.unwrap_or_else(|| Instant::now() + HEARTBEAT);
             tokio::select! {
                 biased;
@@ -159,20 +149,17 @@ impl Buyer {
     }
 
     fn plan_claims(&mut self, times: Times) {
-        let offset = |ms: f64| match ms < 0.0 {
-            true => times.start - Duration::from_secs_f64(-ms / 1_000.0),
-            false => times.start + Duration::from_secs_f64(ms / 1_000.0),
-        };
+        let offset = |ms| schedule::moment(times.start, ms);
         match self.kind {
             Kind::Bot => {
                 for ms in schedule::bot_ms(&mut self.chance) {
-                    self.plan(offset(ms), Deed::Claim);
+                    self.agenda.plan(offset(ms), Deed::Claim);
                 }
             }
             Kind::Human => {
                 let span_ms = times.end.duration_since(times.start).as_secs_f64() * 1_000.0;
                 let ms = schedule::human_ms(&mut self.chance, span_ms);
-                self.plan(offset(ms), Deed::Claim);
+                self.agenda.plan(offset(ms), Deed::Claim);
             }
         }
     }
@@ -181,10 +168,7 @@ impl Buyer {
     fn act(&mut self) -> Result<()> {
         let now = Instant::now();
         self.talk.send_again(now);
-        while let Some(Reverse((at, _, _))) = self.agenda.peek()
-            && *at <= now
-        {
-            let Some(Reverse((at, _, deed))) = self.agenda.pop() else { break };
+        while let Some((at, deed)) = self.agenda.take_due(now) {
             self.perform(at, deed)?;
         }
         Ok(())
@@ -235,12 +219,12 @@ impl Buyer {
             }
             Deed::Like => {
                 let gap = schedule::like_gap(&mut self.chance);
-                self.plan(at + gap, Deed::Like);
+                self.agenda.plan(at + gap, Deed::Like);
                 self.scene.counters.likes.fetch_add(10, Relaxed);
                 (RoomLike { shop, room, count: Likes(10) }.into(), About::Talk)
             }
             Deed::Watch => {
-                self.plan(at + HEARTBEAT, Deed::Watch);
+                self.agenda.plan(at + HEARTBEAT, Deed::Watch);
                 let (playing, visible, position_ms) = (true, true, None);
                 (RoomWatch { shop, room, playing, visible, position_ms }.into(), About::Talk)
             }
@@ -281,8 +265,8 @@ impl Buyer {
         count(&self.scene.counters.offers);
         let at = Instant::now() + Duration::from_secs_f64(self.chance.within(0.2, 2.5));
         match self.chance.unit() {
-            ..0.8 => self.plan(at, Deed::Answer { accept: true }),
-            ..0.9 => self.plan(at, Deed::Answer { accept: false }),
+            ..0.8 => self.agenda.plan(at, Deed::Answer { accept: true }),
+            ..0.9 => self.agenda.plan(at, Deed::Answer { accept: false }),
             _ => {}
         }
     }
@@ -317,7 +301,7 @@ impl Buyer {
         let at = Instant::now() + Duration::from_secs_f64(self.chance.within(0.1, 1.0));
         self.paying = schedule::paying(&mut self.chance);
         if self.paying != Paying::Forgets {
-            self.plan(at, Deed::Order(reservation));
+            self.agenda.plan(at, Deed::Order(reservation));
         }
         Ok(())
     }
@@ -355,16 +339,16 @@ impl Buyer {
             // Who came too early presses again as soon as it begins.
             "too_early" | "presence_too_short" => {
                 let at = start.max(now) + Duration::from_secs_f64(self.chance.within(0.05, 0.4));
-                self.plan(at, Deed::Claim);
+                self.agenda.plan(at, Deed::Claim);
             }
             "sold_out" if schedule::tries_again(&mut self.chance) => {
                 let at = now + Duration::from_secs_f64(self.chance.within(0.2, 2.0));
-                self.plan(at, Deed::Claim);
+                self.agenda.plan(at, Deed::Claim);
             }
             "sold_out" if !self.has_waited && self.chance.happens(0.5) => {
                 self.has_waited = true;
                 let at = now + Duration::from_secs_f64(self.chance.within(0.1, 1.0));
-                self.plan(at, Deed::Wait);
+                self.agenda.plan(at, Deed::Wait);
             }
             _ => {}
         }

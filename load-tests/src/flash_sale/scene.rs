@@ -4,12 +4,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Error;
-use hawker_protocol::object::Order;
 use hawker_protocol::{Id, Request};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Duration, Instant};
 
 use crate::audit::{Acks, Seen};
+use crate::payments::Payment;
 use crate::report::say;
 use crate::run::Target;
 use crate::tally::{Counters, Tally, count, value};
@@ -19,13 +19,6 @@ use crate::tally::{Counters, Tally, count, value};
 pub(super) struct Times {
     pub(super) start: Instant,
     pub(super) end: Instant,
-}
-
-/// Money that the provider will report.
-#[derive(Debug)]
-pub(super) struct Payment {
-    pub(super) at: Instant,
-    pub(super) order: Order,
 }
 
 #[derive(Debug)]

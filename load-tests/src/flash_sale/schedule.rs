@@ -1,7 +1,7 @@
 //! When people press the button and whether they pay: the workload model, drawn from a seed. Owns
 //! the shares and spans; section 6 of the research on live commerce has their sources.
 
-use tokio::time::Duration;
+use tokio::time::{Duration, Instant};
 
 use crate::chance::Chance;
 
@@ -42,6 +42,12 @@ pub(crate) fn human_ms(chance: &mut Chance, span_ms: f64) -> f64 {
         _ => (5_000.0, span_ms * 0.8),
     };
     chance.within(from, to.max(from)).min(span_ms * 0.9)
+}
+
+/// So many milliseconds after the start, or before it.
+pub(crate) fn moment(start: Instant, ms: f64) -> Instant {
+    let span = Duration::from_secs_f64(ms.abs() / 1_000.0);
+    if ms < 0.0 { start - span } else { start + span }
 }
 
 /// A bot's claims: the first within 30 ms of the start, the others on its heels.

@@ -1,0 +1,62 @@
+//! Each command about viewers in a short form, against the server that was built beside it. Owns
+//! what must hold whatever the machine does: nothing lost, nothing doubled. Asserts no time.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail this way")]
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Runs a command and returns its JSON object. `cargo test --workspace` builds the server too.
+fn run(arguments: &[&str]) -> Value {
+    let program = Path::new(env!("CARGO_BIN_EXE_hawker-load"));
+    let server = program.with_file_name("hawker");
+    let told = "run `cargo build -p hawker-server` first: these tests start its program";
+    assert!(server.is_file(), "there is no {}: {told}", server.display());
+    let output = Command::new(program).args(arguments).arg("--json").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?} ended with {}:\n{said}", output.status);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["audit"], "passed", "{report}");
+    report
+}
+
+#[test]
+fn every_message_reaches_every_viewer_once_at_each_tick() {
+    for tick_ms in ["0", "100"] {
+        let short = ["fan-out", "--viewers", "200", "--rate", "40", "--seconds", "2"];
+        let report = run(&[&short[..], &["--tick-ms", tick_ms]].concat());
+        assert_eq!((&report["lost"], &report["doubled"]), (&0.into(), &0.into()), "{report}");
+        assert_eq!(report["deliveries"], 200 * 40 * 2, "{report}");
+        let figure = |key: &str| report[key].as_f64().unwrap();
+        assert!(figure("floor_us_per_write") > 0.0 && figure("bytes_per_delivery") > 100.0);
+        assert!(figure("writes") >= figure("frames"), "{report}");
+    }
+}
+
+#[test]
+fn viewers_who_only_watch_are_all_there_at_the_end() {
+    let report = run(&["idle", "--viewers", "200", "--settle-seconds", "1"]);
+    assert_eq!((&report["answered"], &report["closed"]), (&200.into(), &0.into()), "{report}");
+    assert!(report["rss_kib_per_viewer"].as_f64().is_some(), "{report}");
+}
+
+#[test]
+fn a_room_that_drops_comes_back_and_loses_nothing_that_matters() {
+    let short = ["reconnect", "--viewers", "200", "--live-viewers", "20", "--seconds", "1"];
+    let report = run(&short);
+    assert_eq!((&report["rejoined"], &report["lost_critical"]), (&200.into(), &0.into()));
+    assert_eq!(report["live_lost"], 0, "{report}");
+    assert!(report["critical"].as_u64().unwrap() > 0, "{report}");
+}
+
+#[test]
+fn readers_who_stop_are_closed_on_and_the_others_lose_nothing() {
+    let short = ["slow", "--viewers", "60", "--never-reading", "10", "--late-reading", "2"];
+    let pace = ["--rate", "400", "--seconds", "1", "--slow-reader-ms", "1000"];
+    let report = run(&[&short[..], &pace].concat());
+    assert_eq!((&report["lost_critical"], &report["lost"]), (&0.into(), &0.into()), "{report}");
+    assert_eq!(report["late_lost_critical"], 0, "{report}");
+    assert_eq!(report["never_reading_closed"], 10, "{report}");
+}
