@@ -166,12 +166,16 @@ mod tests {
 
     #[test]
     fn a_frame_tells_its_messages_its_numbers_and_what_must_not_be_lost() {
-        let text = "{\"type\":\"room.comment\",\"topic\":\"room:a/b\",\"seq\":4,\"comment\":\"~9~\"}\n\
-                    {\"type\":\"room.stock\",\"topic\":\"room:a/b\",\"seq\":5}\n\
-                    {\"type\":\"room.gap\",\"topic\":\"room:a/b\",\"from\":6,\"to\":8,\"snapshot\":{}}\n\
-                    {\"re\":3,\"ok\":{}}\n{\"re\":4,\"error\":{}}\n\
-                    {\"type\":\"room.comment\",\"topic\":\"room:a/b\",\"seq\":11}";
-        let (digest, _) = read(&mut Memory::default(), text);
+        let text = [
+            r#"{"type":"room.comment","topic":"room:a/b","seq":4,"comment":"~9~"}"#,
+            r#"{"type":"room.stock","topic":"room:a/b","seq":5}"#,
+            r#"{"type":"room.gap","topic":"room:a/b","from":6,"to":8,"snapshot":{"a":"~9~"}}"#,
+            r#"{"re":3,"ok":{}}"#,
+            r#"{"re":4,"error":{}}"#,
+            r#"{"type":"room.comment","topic":"room:a/b","seq":11}"#,
+        ];
+        let text = text.join("\n");
+        let (digest, _) = read(&mut Memory::default(), &text);
         assert_eq!(digest.messages, [(9, None)]);
         assert_eq!(digest.critical, [5]);
         assert_eq!(digest.answers, [3]);

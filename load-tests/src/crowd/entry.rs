@@ -88,19 +88,23 @@ impl Entry {
         let Some(welcome) = self.welcome else { return Ok(String::new()) };
         loop {
             while let Some(text) = next_text(&mut upgraded.inbox)? {
-                for line in text.lines() {
-                    if self.refusal.is_some_and(|refusal| line.contains(refusal)) {
-                        bail!("a viewer was refused: {line}");
-                    }
-                    if line.starts_with(welcome) {
-                        return Ok(line.to_owned());
-                    }
+                if let Some(line) = self.welcome_in(welcome, &text)? {
+                    return Ok(line.to_owned());
                 }
             }
             if upgraded.stream.read_buf(&mut upgraded.inbox).await? == 0 {
                 bail!("the connection ended before the viewer was in");
             }
         }
+    }
+
+    /// The line that says he is in; one that says he is not is an error.
+    fn welcome_in<'a>(&self, welcome: &str, text: &'a str) -> Result<Option<&'a str>> {
+        let is_refusal = |line: &&str| self.refusal.is_some_and(|refusal| line.contains(refusal));
+        if let Some(line) = text.lines().find(is_refusal) {
+            bail!("a viewer was refused: {line}");
+        }
+        Ok(text.lines().find(|line| line.starts_with(welcome)))
     }
 }
 

@@ -82,8 +82,10 @@ impl Words {
             "at": crate::clock::wall_ms(),
         });
         let topic = "room:0123456789/room";
-        serde_json::json!({ "type": "room.comment", "topic": topic, "seq": number, "comment": comment })
-            .to_string()
+        let line = serde_json::json!({
+            "type": "room.comment", "topic": topic, "seq": number, "comment": comment,
+        });
+        line.to_string()
     }
 }
 
