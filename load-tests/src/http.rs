@@ -65,18 +65,16 @@ pub(crate) struct Ask<'a> {
     pub(crate) token: Option<&'a str>,
     /// The command id, where the request changes state.
     pub(crate) key: Option<&'a str>,
-    /// Further header lines, each with its end.
-    pub(crate) headers: &'a str,
     pub(crate) body: &'a [u8],
 }
 
 impl<'a> Ask<'a> {
     pub(crate) fn get(path: &'a str) -> Self {
-        Self { method: "GET", path, token: None, key: None, headers: "", body: b"" }
+        Self { method: "GET", path, token: None, key: None, body: b"" }
     }
 
     pub(crate) fn post(path: &'a str, body: &'a [u8]) -> Self {
-        Self { method: "POST", path, token: None, key: None, headers: "", body }
+        Self { method: "POST", path, token: None, key: None, body }
     }
 }
 
@@ -116,7 +114,7 @@ impl Client {
     }
 
     fn encode(&self, ask: Ask<'_>) -> Vec<u8> {
-        let Ask { method, path, token, key, headers, body } = ask;
+        let Ask { method, path, token, key, body } = ask;
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.host);
         if let Some(token) = token {
             head += &format!("Authorization: Bearer {token}\r\n");
@@ -128,7 +126,6 @@ impl Client {
             let length = body.len();
             head += &format!("Content-Type: application/json\r\nContent-Length: {length}\r\n");
         }
-        head += headers;
         head += "\r\n";
         let mut request = head.into_bytes();
         request.extend_from_slice(body);
