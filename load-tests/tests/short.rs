@@ -36,6 +36,15 @@ fn every_message_reaches_every_viewer_once_at_each_tick() {
 }
 
 #[test]
+fn compressed_messages_reach_every_viewer_in_fewer_bytes() {
+    let short = ["fan-out", "--viewers", "50", "--rate", "100", "--tick-ms", "100"];
+    let report = run(&[&short[..], &["--seconds", "1", "--compress"]].concat());
+    assert_eq!((&report["lost"], &report["deliveries"]), (&0.into(), &5_000.into()), "{report}");
+    let figure = |key: &str| report[key].as_f64().unwrap();
+    assert!(figure("bytes_per_delivery") * 2.0 < figure("plain_bytes_per_delivery"), "{report}");
+}
+
+#[test]
 fn viewers_who_only_watch_are_all_there_at_the_end() {
     let report = run(&["idle", "--viewers", "200", "--settle-seconds", "1"]);
     assert_eq!((&report["answered"], &report["closed"]), (&200.into(), &0.into()), "{report}");
