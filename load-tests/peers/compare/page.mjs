@@ -30,8 +30,8 @@ export function section(result) {
   const { servers, loads, idle, rounds, machine } = result;
   const names = servers.map((server) => server.name);
   const parts = [
-    `Machine: ${machine}. \`${result.command}\` on ${result.day}: in each of ${rounds} rounds ` +
-      "every server in turn; medians, and in brackets the least and the greatest. Server and " +
+    `Machine: ${machine}. \`${result.command}\` on ${result.day}: in each round every server in ` +
+      `turn; medians of ${rounds}, and in brackets the least and the greatest. Server and ` +
       "generator share the cores.",
     "![CPU for each delivered message and memory for each idle socket](peers/figures.svg)",
   ];
