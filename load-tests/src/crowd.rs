@@ -13,6 +13,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rustix::event::epoll;
@@ -173,6 +174,9 @@ impl Crowd {
         let mut state = reader.lock();
         state.on_bytes(place.index, &[]);
         if let Some(viewer) = &state.viewers[place.index] {
+            // Whether a receiver acknowledges at once, at the sender's expense, or later is a guess
+            // of the kernel that turns on a jitter of milliseconds: all of them do it later.
+            rustix::net::sockopt::set_tcp_quickack(&viewer.stream, false)?;
             let data = epoll::EventData::new_u64(place.index as u64);
             epoll::add(&*reader.epoll, &viewer.stream, data, epoll::EventFlags::IN)
                 .context("watching a socket")?;
@@ -256,11 +260,21 @@ impl Crowd {
         })
     }
 
-    /// Frames as the group got them lately, to be sent once more by somebody else.
-    pub(crate) fn recent_frames(&self, group: usize) -> Vec<Vec<u8>> {
+    /// Frames as the group got them lately, to be sent once more by somebody else: each with the
+    /// time since the one before, which for the first of them is `first_after`.
+    pub(crate) fn recent_frames(
+        &self,
+        group: usize,
+        first_after: Duration,
+    ) -> Vec<(Duration, Vec<u8>)> {
         let Some(reader) = self.readers.first() else { return Vec::new() };
-        let payloads = reader.lock().memory.payloads(group);
-        payloads.iter().map(|(payload, deflated)| frame::of_server(payload, *deflated)).collect()
+        let reader = reader.lock();
+        let mut last = None;
+        let frames = reader.memory.frames(group).into_iter().map(|(met_at, payload, deflated)| {
+            let after = last.replace(met_at).map_or(first_after, |last| met_at - last);
+            (after, frame::of_server(payload, deflated))
+        });
+        frames.collect()
     }
 }
 

@@ -190,14 +190,14 @@ async fn measure(
     let bursts_per_s = warm.frames_per_s(options.viewers);
     ensure!(bursts_per_s > 0.0, "no viewer got a message");
     say(&format!("the floor: {bursts_per_s:.1} writes a second to each of {}", options.viewers));
-    let frames = stage.crowd.recent_frames(VIEWERS);
-    let before = stage.floor.send(&frames, bursts_per_s, half).await?;
+    let frames = stage.recent_frames(bursts_per_s);
+    let before = stage.floor.send(&frames, half).await?;
     say(&format!("the server: {} messages a second", options.rate));
     let measured = stage.stretch(options.rate, Duration::from_secs(options.seconds)).await?;
     let bursts_per_s = measured.frames_per_s(options.viewers);
-    let frames = stage.crowd.recent_frames(VIEWERS);
+    let frames = stage.recent_frames(bursts_per_s);
     say("the floor once more");
-    let after = stage.floor.send(&frames, bursts_per_s, half).await?;
+    let after = stage.floor.send(&frames, half).await?;
 
     let closed = (options.viewers - stage.crowd.len(VIEWERS)) as u64;
     let lost = stage.crowd.missing(VIEWERS, stage.schedule.planned());
@@ -262,6 +262,10 @@ impl Stage {
     async fn stretch(&mut self, rate: f64, span: Duration) -> Result<Stretch> {
         let speaker = (&mut self.publisher, &*self.schedule);
         Stretch::play(&self.crowd, VIEWERS, speaker, (rate, span), &self.gauges).await
+    }
+
+    fn recent_frames(&self, bursts_per_s: f64) -> Vec<(Duration, Vec<u8>)> {
+        self.crowd.recent_frames(VIEWERS, Duration::from_secs_f64(1.0 / bursts_per_s))
     }
 }
 

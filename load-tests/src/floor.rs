@@ -35,10 +35,18 @@ pub(crate) struct Options {
 /// What is to be sent.
 #[derive(Debug, Serialize, Deserialize)]
 struct Order {
-    /// Whole frames in hexadecimal; each burst takes the next one.
-    frames: Vec<String>,
-    bursts_per_s: f64,
+    /// One after the other and over again.
+    bursts: Vec<Burst>,
     seconds: f64,
+}
+
+/// One frame for every socket.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Burst {
+    /// How long after the one before: what caches forget meanwhile costs a sender too.
+    after_us: u64,
+    /// The whole frame in hexadecimal.
+    frame: String,
 }
 
 /// What it took.
@@ -108,15 +116,17 @@ impl Floor {
         self.bills.next_line().await?.context("the floor's process ended")
     }
 
-    /// Sends the frames in turn, each to every socket.
+    /// Sends the frames in turn, each to every socket and so long after the one before.
     pub(crate) async fn send(
         &mut self,
-        frames: &[Vec<u8>],
-        bursts_per_s: f64,
+        frames: &[(Duration, Vec<u8>)],
         span: Duration,
     ) -> Result<Bill> {
-        let frames = frames.iter().map(|frame| hex(frame)).collect();
-        let order = Order { frames, bursts_per_s, seconds: span.as_secs_f64() };
+        let burst = |(after, frame): &(Duration, Vec<u8>)| {
+            Ok(Burst { after_us: after.as_micros().try_into()?, frame: hex(frame) })
+        };
+        let bursts = frames.iter().map(burst).collect::<Result<_>>()?;
+        let order = Order { bursts, seconds: span.as_secs_f64() };
         let mut line = serde_json::to_vec(&order)?;
         line.push(b'\n');
         self.orders.write_all(&line).await?;
@@ -162,11 +172,12 @@ pub(crate) fn serve(options: &Options) -> Result<()> {
 }
 
 fn carry_out(sockets: &[Arc<Vec<TcpStream>>], order: Order) -> Result<Bill> {
-    let frames = order.frames.iter().map(|frame| unhex(frame)).collect::<Result<Vec<_>>>()?;
-    let order = Arc::new((frames, order.bursts_per_s, Duration::from_secs_f64(order.seconds)));
+    let burst = |burst: &Burst| Ok((Duration::from_micros(burst.after_us), unhex(&burst.frame)?));
+    let bursts = order.bursts.iter().map(burst).collect::<Result<Vec<_>>>()?;
+    let order = Arc::new((bursts, Duration::from_secs_f64(order.seconds)));
     let threads = sockets.iter().map(|sockets| {
         let (sockets, order) = (Arc::clone(sockets), Arc::clone(&order));
-        std::thread::spawn(move || send(&sockets, &order.0, order.1, order.2))
+        std::thread::spawn(move || send(&sockets, &order.0, order.1))
     });
     // All are started before the first is waited for.
     let threads = threads.collect::<Vec<_>>();
@@ -177,17 +188,12 @@ fn carry_out(sockets: &[Arc<Vec<TcpStream>>], order: Order) -> Result<Bill> {
 }
 
 /// The loop that is measured: nothing stands between two calls of `send`.
-fn send(
-    sockets: &[TcpStream],
-    frames: &[Vec<u8>],
-    bursts_per_s: f64,
-    span: Duration,
-) -> Result<Bill> {
+fn send(sockets: &[TcpStream], bursts: &[(Duration, Vec<u8>)], span: Duration) -> Result<Bill> {
     let (start, cpu) = (Instant::now(), thread_cpu());
-    let interval = Duration::from_secs_f64(1.0 / bursts_per_s);
+    let mut due = start;
     let mut bill = Bill::default();
-    for (burst, frame) in frames.iter().cycle().enumerate() {
-        let due = start + interval * u32::try_from(burst)?;
+    for (after, frame) in bursts.iter().cycle() {
+        due += *after;
         if due >= start + span || start.elapsed() >= span {
             break;
         }
@@ -229,8 +235,8 @@ mod tests {
         let mut near: Vec<TcpStream> =
             (0..3).map(|_| TcpStream::connect(listener.local_addr().unwrap()).unwrap()).collect();
         let far = near.iter().map(|_| listener.accept().unwrap().0).collect();
-        let frames = ["8102aaaa".to_owned(), "8101bb".to_owned()];
-        let order = Order { frames: frames.to_vec(), bursts_per_s: 100.0, seconds: 0.04 };
+        let burst = |frame: &str| Burst { after_us: 10_000, frame: frame.to_owned() };
+        let order = Order { bursts: vec![burst("8102aaaa"), burst("8101bb")], seconds: 0.04 };
         let bill = carry_out(&[Arc::new(far)], order).unwrap();
         let bursts = bill.writes / 3;
         assert!(

@@ -37,6 +37,8 @@ pub(crate) enum Step {
 pub(crate) struct Digest {
     group: usize,
     deflated: bool,
+    /// When the first socket had it.
+    met_at: Instant,
     pub(super) payload: Vec<u8>,
     pub(super) plain_bytes: usize,
     /// The messages of ours, each with the moment it was meant to leave.
@@ -74,6 +76,7 @@ impl Memory {
         let mut digest = Digest {
             group,
             deflated,
+            met_at: Instant::now(),
             payload: payload.to_vec(),
             plain_bytes: plain.len(),
             messages: Vec::new(),
@@ -94,12 +97,12 @@ impl Memory {
         Ok((digest, true))
     }
 
-    /// The payloads of the last frames that carried messages of this group, uncompressed or not
-    /// as they came.
-    pub(super) fn payloads(&self, group: usize) -> Vec<(Vec<u8>, bool)> {
-        let with_messages =
-            self.kept.iter().filter(|kept| kept.group == group && !kept.messages.is_empty());
-        with_messages.map(|kept| (kept.payload.clone(), kept.deflated)).collect()
+    /// The last frames that carried messages of this group, the oldest first and as they came:
+    /// when, what, and whether it is compressed.
+    pub(super) fn frames(&self, group: usize) -> Vec<(Instant, &[u8], bool)> {
+        let of_group = |kept: &&Arc<Digest>| kept.group == group && !kept.messages.is_empty();
+        let frames = self.kept.iter().rev().filter(of_group);
+        frames.map(|kept| (kept.met_at, &kept.payload[..], kept.deflated)).collect()
     }
 }
 
