@@ -6,6 +6,8 @@ use std::net::Shutdown;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use rustix::io::Errno;
+use rustix::net::{SendFlags, send};
 use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -45,8 +47,14 @@ impl Transport for TcpStream {
         got.map_or(outcome, Ok)
     }
 
+    /// Asks the kernel without asking the runtime first: its record of what is ready lies elsewhere
+    /// in memory, and a room touches thousands of sockets a tick. Only what would block is asked
+    /// for again by way of the runtime, which has to know it before it can wait.
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        TcpStream::try_write(self, bytes)
+        match send(self, bytes, SendFlags::NOSIGNAL) {
+            Err(Errno::AGAIN) => TcpStream::try_write(self, bytes),
+            sent => Ok(sent?),
+        }
     }
 
     fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
