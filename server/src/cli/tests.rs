@@ -165,7 +165,7 @@ fn every_default_becomes_an_option_of_the_edge() {
     let render = |_| Vec::new();
     let cores = std::num::NonZero::new(2).unwrap();
     let listener = edge_options::listener(&config, cores, render).unwrap();
-    assert_eq!((listener.accepts_per_s, listener.head_ms), (400, 10_000));
+    assert_eq!((listener.accepts_per_s, listener.head_ms), (1_600, 10_000));
     let seats = edge_options::seats(&config);
     assert_eq!((seats.total_max, seats.strangers_max, seats.per_address_max), (20_000, 2_000, 64));
     assert_eq!(edge_options::guard(&config, render).unwrap().body_bytes_max, 65_536);

@@ -161,13 +161,13 @@ pub struct Connections {
 
     /// How many new connections are started a second and core; the rest wait their turn.
     /// Unit: connections per second. Range: 1 to 100000. A reconnect wave must not starve the
-    /// rooms that are live.
-    #[config(default = 200)]
+    /// rooms that are live: 10,000 viewers are back in about 6 s on two cores.
+    #[config(default = 800)]
     pub accepts_per_s_per_core: u32,
 
     /// The longest wait for that turn; longer is answered 503 with `Retry-After`.
-    /// Unit: ms. Range: 0 to 60000.
-    #[config(default = 2000)]
+    /// Unit: ms. Range: 0 to 60000. Whoever waits costs little, whoever is refused comes again.
+    #[config(default = 10000)]
     pub accept_wait_ms: u64,
 
     /// Connections the kernel holds until they are accepted.
