@@ -146,8 +146,9 @@ async fn greet(
 async fn talk(reader: &mut Reader, conversation: &mut Conversation) -> ReadEnd {
     loop {
         reader.wake_at(Instant::now() + conversation.until_cut_off());
-        let code = match next(reader, &conversation.around.drain).await {
-            Ok(Stimulus::Said(message)) => match Box::pin(answer(conversation, &message)).await {
+        let next = next(reader, &conversation.around.drain).await;
+        let code = match next {
+            Ok(Stimulus::Said(message)) => match Box::pin(answer(conversation, message)).await {
                 Ok(()) => continue,
                 Err(code) => code,
             },
@@ -163,9 +164,9 @@ async fn talk(reader: &mut Reader, conversation: &mut Conversation) -> ReadEnd {
 }
 
 /// A request may wait for its shop: nobody outstays his token or a drain in it.
-async fn answer(conversation: &mut Conversation, message: &str) -> Result<(), CloseCode> {
+async fn answer(conversation: &mut Conversation, message: Utf8Bytes) -> Result<(), CloseCode> {
     let drain = conversation.around.drain.clone();
-    for parsed in codec::parse_frame(message) {
+    for parsed in codec::parse_frame(&message) {
         let expiry = tokio::time::sleep(conversation.until_cut_off());
         tokio::select! {
             biased;
