@@ -185,6 +185,8 @@ impl Delivery {
                 let banned = Publication { expels: Some(topic), ..personal(&user, &push) };
                 self.bus.publish(banned);
             }
+            // The desk has no topic yet: its people ask, and are told by nobody.
+            Change::Desk(_) => {}
         }
     }
 
@@ -453,6 +455,7 @@ impl CommitSink for Delivery {
                     let viewers = push::RoomViewers { viewers, viewers_peak, joins };
                     self.in_room(&shop, &room, |room| room.on_counters(likes, viewers));
                 }
+                Ephemeral::Typing { .. } => {}
             }
         }
     }

@@ -146,6 +146,33 @@ codes! {
         "the order was closed over a week ago and changes no more: read it in the list of orders";
     OrdersOpen = "orders_open", 409, never,
         "the buyer has orders that are not paid yet: cancel those in orders or wait for their end";
+
+    ConversationUnknown = "conversation_unknown", 404, never, "this buyer has written nothing yet";
+    SessionUnknown = "session_unknown", 404, never, "there is no such session";
+    TooOld = "too_old", 410, never, "the session is too old: nothing about it changes any more";
+    SessionClosed = "session_closed", 409, never, "the session is closed";
+    SessionOpen = "session_open", 409, again, "the session is still open";
+    SessionMoved = "session_moved", 409, never,
+        "the session changed hands meanwhile, look at it again: see epoch";
+    AlreadyTaken = "already_taken", 409, never, "somebody else has the session: see agent";
+    NotOwner = "not_owner", 409, never,
+        "the session is another agent's, or nobody's: take it first";
+    Saturated = "saturated", 409, again, "the agent holds all the sessions he may: see cap";
+    AgentUnknown = "agent_unknown", 404, never, "there is no such agent";
+    AgentNotReady = "agent_not_ready", 409, again, "the agent is not there: see status";
+    LastAgent = "last_agent", 409, never,
+        "nobody else accepts chats: ask again with confirmed, see waiting";
+    BuyerBlocked = "buyer_blocked", 403, never, "the shop takes no messages of this buyer";
+    MessageUnknown = "message_unknown", 404, never,
+        "there is no such message of yours that could still be recalled";
+    RecallTooLate = "recall_too_late", 409, never, "a message can be recalled for two minutes";
+    FaqUnknown = "faq_unknown", 404, never, "the FAQ has no such question";
+    QuickReplyUnknown = "quick_reply_unknown", 404, never, "there is no such quick reply";
+    ReportUnknown = "report_unknown", 404, never, "there is no such report";
+    ReportExists = "report_exists", 409, never,
+        "a report with this id, or an open one of this session, exists already";
+    ReportNotReady = "report_not_ready", 409, never, "the report is in another state: see state";
+    AlreadyRated = "already_rated", 409, never, "the session has been rated already: see stars";
 }
 
 impl Serialize for Code {

@@ -1,6 +1,8 @@
 //! What a shop can be asked to do. Owns the imperative vocabulary; ids and random numbers arrive
 //! inside the command, made at the edge, so that deciding stays pure.
 
+mod desk;
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +13,10 @@ use crate::id::{
 use crate::money::{Currency, Minor};
 use crate::settings::Settings;
 use crate::time::{Millis, SpanMs};
+
+pub use desk::{
+    Attachment, ChatCommand, Content, DeskCommand, Faq, Holiday, Intent, Marks, TransferTo, Verdict,
+};
 
 /// Who asks, and in which of his roles the edge let him in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +45,22 @@ pub enum Command {
     Room(RoomCommand),
     Sale(SaleCommand),
     Order(OrderCommand),
+    /// The buyer's side of a conversation.
+    Chat(ChatCommand),
+    /// The staff's side.
+    Desk(DeskCommand),
+}
+
+impl From<ChatCommand> for Command {
+    fn from(command: ChatCommand) -> Self {
+        Self::Chat(command)
+    }
+}
+
+impl From<DeskCommand> for Command {
+    fn from(command: DeskCommand) -> Self {
+        Self::Desk(command)
+    }
 }
 
 impl From<ShopCommand> for Command {

@@ -1,7 +1,9 @@
 //! Documents: what people wrote and where they live, kept beside the events so that it can be
 //! erased. Owns their keys; events carry only their hash.
 
-use crate::id::{CommentId, OrderId, PaymentId, RoomId, SaleId, UserId};
+use crate::id::{
+    CommentId, NoteId, OrderId, PaymentId, ReportId, RoomId, SaleId, SessionId, UserId,
+};
 use crate::time::Millis;
 
 /// A change to the documents, made in the same append as the events that caused it.
@@ -66,6 +68,49 @@ pub fn shop_order_key(placed_at: Millis, order: &OrderId) -> String {
 }
 
 pub const SHOP_ORDERS_PREFIX: &str = "shop-order/";
+
+/// A message of the buyer's conversation, in the order of its `seq`.
+pub fn message_key(buyer: &UserId, seq: u64) -> String {
+    format!("{}{seq:014}", messages_prefix(buyer))
+}
+
+pub fn messages_prefix(buyer: &UserId) -> String {
+    format!("{}chat/", buyer_prefix(buyer))
+}
+
+/// What the staff wrote about a buyer.
+pub fn note_key(buyer: &UserId, note: &NoteId) -> String {
+    format!("{}note/{note}", buyer_prefix(buyer))
+}
+
+/// The tags the staff gave a buyer.
+pub fn tags_key(buyer: &UserId) -> String {
+    format!("{}tags", buyer_prefix(buyer))
+}
+
+/// Why an agent reported a session of the buyer.
+pub fn report_key(buyer: &UserId, report: &ReportId) -> String {
+    format!("{}report/{report}", buyer_prefix(buyer))
+}
+
+/// What a buyer wrote beside the stars he gave a session.
+pub fn rating_key(buyer: &UserId, session: SessionId) -> String {
+    format!("{}rating/{:014}", buyer_prefix(buyer), session.0)
+}
+
+/// A closed session: whose it was, from when to when, which messages. No person's words.
+pub fn session_key(session: SessionId) -> String {
+    format!("session/{:014}", session.0)
+}
+
+/// One key per closed session of a buyer.
+pub fn buyer_session_key(buyer: &UserId, session: SessionId) -> String {
+    format!("{}{:014}", buyer_sessions_prefix(buyer), session.0)
+}
+
+pub fn buyer_sessions_prefix(buyer: &UserId) -> String {
+    format!("buyer-session/{buyer}/")
+}
 
 /// Falls as time goes on. Fourteen digits last until the year 5138.
 fn newest_first(at: Millis) -> i64 {

@@ -2,6 +2,8 @@
 //! written, keeps its meaning for ever. Holds ids, counts and hashes; names, texts and addresses
 //! of people live in documents.
 
+pub mod desk;
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +16,8 @@ use crate::id::{
 use crate::money::{Currency, Minor};
 use crate::settings::Settings;
 use crate::time::{Millis, SpanMs};
+
+pub use desk::DeskEvent;
 
 /// One accepted command, or one step of time passing, with all that came of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -274,6 +278,9 @@ pub enum Event {
         order: OrderId,
         due_at: Millis,
     },
+
+    /// Conversations, sessions and agents: a vocabulary of its own.
+    Desk(DeskEvent),
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

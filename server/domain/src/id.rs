@@ -98,6 +98,37 @@ ids! {
     CommentId;
     /// Made by the caller, unique per shop and user: the same id is the same command.
     CommandId;
+    /// A socket, as the edge names it; never used twice, also not after a restart.
+    ConnectionId;
+    FaqId;
+    QuickReplyId;
+    NoteId;
+    ReportId;
+    /// A file that was uploaded before it was sent.
+    UploadId;
+    CouponId;
+}
+
+/// One reception of a buyer: the number of its opening, counted from 1 without gaps in a shop, so
+/// that ten million of them are found by subtraction.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct SessionId(pub u64);
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::str::FromStr for SessionId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        text.parse().map(Self).map_err(|_| InvalidId)
+    }
 }
 
 #[cfg(test)]

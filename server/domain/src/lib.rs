@@ -11,6 +11,7 @@ pub mod time;
 pub mod command;
 pub mod document;
 pub mod event;
+pub mod policy;
 pub mod rejection;
 pub mod settings;
 pub mod view;

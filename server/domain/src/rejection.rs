@@ -1,9 +1,11 @@
 //! Why the business says no. Every refusal has a stable code; nothing changed when one is given.
 
 use crate::command::Role;
-use crate::id::{OrderId, ReservationId, RoomId, SaleId, SkuId};
+use crate::event::desk::CloseReason;
+use crate::id::{OrderId, ReservationId, RoomId, SaleId, SkuId, UserId};
 use crate::money::{Currency, Minor};
 use crate::time::{Millis, SpanMs};
+use crate::view::desk::{AgentStatus, ReportState};
 use crate::view::{OrderState, RoomState, SaleState};
 
 /// A refusal, with what its message and the caller's next step need.
@@ -117,4 +119,47 @@ pub enum Rejection {
     PaymentMismatch { expected_minor: Minor, currency: Currency },
     #[error("this payment id was reported before with another content")]
     PaymentConflict,
+
+    #[error("this buyer has written nothing yet")]
+    ConversationUnknown,
+    #[error("there is no such session")]
+    SessionUnknown,
+    #[error("the session is too old: nothing about it changes any more")]
+    TooOld,
+    #[error("the session is closed")]
+    SessionClosed { reason: CloseReason },
+    #[error("the session is still open")]
+    SessionOpen,
+    #[error("the session changed hands meanwhile: look at it again")]
+    SessionMoved { epoch: u32 },
+    #[error("somebody else has the session")]
+    AlreadyTaken { agent: UserId },
+    #[error("the session is another agent's, or nobody's: take it first")]
+    NotOwner { owner: Option<UserId> },
+    #[error("this agent holds {load} of {cap} sessions")]
+    Saturated { load: u32, cap: u32 },
+    #[error("there is no such agent")]
+    AgentUnknown,
+    #[error("the agent is {status:?}, this needs one who is there")]
+    AgentNotReady { status: AgentStatus },
+    #[error("nobody else accepts chats: confirm that {waiting} buyers wait")]
+    LastAgent { waiting: u32 },
+    #[error("the shop takes no messages of this buyer")]
+    BuyerBlocked,
+    #[error("there is no such message of yours that could still be recalled")]
+    MessageUnknown,
+    #[error("a message can be recalled for two minutes")]
+    RecallTooLate,
+    #[error("the FAQ has no such question")]
+    FaqUnknown,
+    #[error("there is no such quick reply")]
+    QuickReplyUnknown,
+    #[error("there is no such report")]
+    ReportUnknown,
+    #[error("a report with this id, or an open one of this session, exists already")]
+    ReportExists,
+    #[error("the report is {state:?}, this needs another state")]
+    ReportNotReady { state: ReportState },
+    #[error("the session has been rated already")]
+    AlreadyRated { stars: u8 },
 }

@@ -6,6 +6,7 @@ mod archive;
 mod buyer;
 mod catalog;
 mod change;
+mod desk;
 mod due;
 mod flash_sale;
 mod freeze;
@@ -51,6 +52,7 @@ pub struct Shop {
     payments: Lookup<PaymentId, order::Payment>,
     buyers: Lookup<UserId, buyer::Buyer>,
     archive: archive::Archive,
+    desk: desk::Desk,
     due: due::DueQueue,
     /// Items that got units back and items of ended sales: looked at when a command is through.
     /// Empty between commands.
@@ -93,6 +95,7 @@ impl Shop {
             payments: Lookup::default(),
             buyers: Lookup::default(),
             archive: archive::Archive::default(),
+            desk: desk::Desk::default(),
             due: due::DueQueue::default(),
             unsettled: BTreeSet::new(),
         }
@@ -118,6 +121,8 @@ impl Shop {
             Command::Room(command) => self.decide_room(actor, command, now),
             Command::Sale(command) => self.decide_sale(actor, command, now),
             Command::Order(command) => self.decide_order(actor, command, now),
+            Command::Chat(command) => self.decide_chat(actor, command, now),
+            Command::Desk(command) => self.decide_desk(actor, command, now),
         }
     }
 
@@ -134,21 +139,34 @@ impl Shop {
             self.apply(event, now);
         }
         self.note_passing(actor, command, &accepted, now);
+        self.note_bodies(&accepted);
         self.settle(now, &mut accepted.events);
+        self.move_sessions(now, &mut { desk::MOVES_MAX }, &mut accepted.events);
         self.write_order_documents(&mut accepted);
+        self.write_desk_documents(&mut accepted, now);
         Ok(accepted)
     }
 
-    /// When the next thing happens by itself: a hold, an offer, a sale, a reminder, an archiving.
+    /// When the next thing happens by itself: a hold, an offer, a sale, a reminder, an archiving, a
+    /// deadline of the desk. Sessions that have to move and did not fit into a step were due with
+    /// their cause.
     pub fn next_due(&self) -> Option<Millis> {
-        self.due.next()
+        self.due.next().into_iter().chain(self.desk.next_due()).min()
     }
 
     /// Fires what is due at `now` in the order (due, id), at most `timers_max`; the events are
     /// applied already. Call again while `next_due()` is not after `now`.
     pub fn elapse(&mut self, now: Millis, timers_max: usize) -> Accepted {
         let mut accepted = Accepted::default();
+        let mut moves_left = desk::MOVES_MAX;
         for _ in 0..timers_max {
+            if self.desk_is_next(now) {
+                self.elapse_desk(now, &mut moves_left, &mut accepted.events);
+                if moves_left == 0 {
+                    break;
+                }
+                continue;
+            }
             let Some((due_at, item)) = self.due.pop_until(now) else { break };
             let from = accepted.events.len();
             accepted.events.extend(self.fire(item, due_at, now));
@@ -160,6 +178,7 @@ impl Shop {
             self.settle(now, &mut accepted.events);
         }
         self.write_order_documents(&mut accepted);
+        self.write_desk_documents(&mut accepted, now);
         accepted
     }
 

@@ -49,6 +49,23 @@ pub(crate) fn line_or_empty(
     Ok(text)
 }
 
+/// `text` of 1 to `chars_max` characters, cleaned line by line: the one form that keeps its lines.
+pub(crate) fn lines(
+    field: &'static str,
+    text: &str,
+    chars_max: usize,
+) -> Result<String, Rejection> {
+    let text = text.split('\n').map(cleaned).collect::<Vec<_>>().join("\n");
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(Rejection::Invalid { field, problem: "must not be empty" });
+    }
+    if text.chars().count() > chars_max {
+        return Err(Rejection::Invalid { field, problem: "is too long" });
+    }
+    Ok(text.to_owned())
+}
+
 /// A web address, where there is one.
 pub(crate) fn url(field: &'static str, url: Option<&str>) -> Result<Option<String>, Rejection> {
     let Some(url) = url else { return Ok(None) };
@@ -183,6 +200,14 @@ mod tests {
         let empty = Rejection::Invalid { field: "title", problem: "must not be empty" };
         assert_eq!(line("title", " \u{1} ", 5), Err(empty));
         assert_eq!(line_or_empty("text", " ", 5), Ok(String::new()));
+    }
+
+    #[test]
+    fn lines_stay_lines_and_each_is_cleaned() {
+        assert_eq!(lines("text", " \n a\u{0} \r\n\nb\u{202E} \n", 9), Ok("a\n\nb".to_owned()));
+        let too_long = Rejection::Invalid { field: "text", problem: "is too long" };
+        assert_eq!(lines("text", "a\nb", 2), Err(too_long));
+        assert!(lines("text", " \n\t", 9).is_err());
     }
 
     #[test]

@@ -1,18 +1,23 @@
 //! What others may see of a shop: plain copies of its state, made after each batch for whoever
 //! watches. Owns no rule.
 
+pub mod desk;
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use crate::command::{ProductSpec, ReleaseReason, Role, RoomSpec, Scope, Stock};
 use crate::event::OrderLine;
+use crate::event::desk::Side;
 use crate::id::{
     CommentId, OrderId, PaymentId, ProductId, ReservationId, RoomId, SaleId, SkuId, UserId,
 };
 use crate::money::{Currency, Minor};
 use crate::settings::Settings;
 use crate::time::{Millis, SpanMs};
+
+pub use desk::DeskChange;
 
 /// Something that looks different after a batch. Carries the newest state, not the difference.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,13 +54,26 @@ pub enum Change {
         user: UserId,
         until: Option<Millis>,
     },
+    Desk(DeskChange),
 }
 
 /// What passes by without being kept: it can hold nothing that must be durable.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ephemeral {
     Comment(Comment),
-    Counters { room: RoomId, likes: u64, viewers: u64, viewers_peak: u64, joins: u64 },
+    Counters {
+        room: RoomId,
+        likes: u64,
+        viewers: u64,
+        viewers_peak: u64,
+        joins: u64,
+    },
+    /// Somebody writes in the conversation of this buyer.
+    Typing {
+        buyer: UserId,
+        side: Side,
+        user: UserId,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

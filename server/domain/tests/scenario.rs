@@ -1,6 +1,10 @@
 //! Whole scenarios as text: `scenarios/NAME.txt` is what happens, `NAME.out` beside it what came
 //! of it. Owns the comparison; the grammar stands in `scenario/`. Never sleeps: time is a word.
 
+#[path = "scenario/desk_grammar.rs"]
+mod desk_grammar;
+#[path = "scenario/desk_render.rs"]
+mod desk_render;
 #[path = "support/event_names.rs"]
 mod event_names;
 #[path = "scenario/grammar.rs"]

@@ -51,7 +51,8 @@ pub fn answer(
             | Change::SaleReminder { .. }
             | Change::OrderReminder { .. }
             | Change::CommentDeleted { .. }
-            | Change::Banned { .. },
+            | Change::Banned { .. }
+            | Change::Desk(_),
         )
         | None => {
             tracing::error!(request = request.type_name(), "an accepted command has no answer");

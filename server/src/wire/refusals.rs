@@ -74,6 +74,15 @@ fn with_details(refusal: Refusal, rejection: &Rejection) -> Refusal {
         Rejection::PaymentMismatch { expected_minor, currency } => {
             refusal.detail("expected_minor", expected_minor.0).detail("currency", currency.as_str())
         }
+        Rejection::SessionClosed { .. }
+        | Rejection::SessionMoved { .. }
+        | Rejection::AlreadyTaken { .. }
+        | Rejection::NotOwner { .. }
+        | Rejection::Saturated { .. }
+        | Rejection::AgentNotReady { .. }
+        | Rejection::LastAgent { .. }
+        | Rejection::ReportNotReady { .. }
+        | Rejection::AlreadyRated { .. } => with_desk_details(refusal, rejection),
         Rejection::ShopUnknown
         | Rejection::ShopExists
         | Rejection::RoomUnknown
@@ -96,7 +105,51 @@ fn with_details(refusal: Refusal, rejection: &Rejection) -> Refusal {
         | Rejection::NoOffer
         | Rejection::PaymentConflict
         | Rejection::PaymentUnmatched => refusal,
+        Rejection::ConversationUnknown
+        | Rejection::SessionUnknown
+        | Rejection::TooOld
+        | Rejection::SessionOpen
+        | Rejection::AgentUnknown
+        | Rejection::BuyerBlocked
+        | Rejection::MessageUnknown
+        | Rejection::RecallTooLate
+        | Rejection::FaqUnknown
+        | Rejection::QuickReplyUnknown
+        | Rejection::ReportUnknown
+        | Rejection::ReportExists => refusal,
     }
+}
+
+/// What the next step of an agent needs.
+fn with_desk_details(refusal: Refusal, rejection: &Rejection) -> Refusal {
+    if let Rejection::SessionClosed { reason } = rejection {
+        return refusal.detail("reason", json(reason));
+    }
+    if let Rejection::SessionMoved { epoch } = rejection {
+        return refusal.detail("epoch", *epoch);
+    }
+    if let Rejection::AlreadyTaken { agent } = rejection {
+        return refusal.detail("agent", agent.as_str());
+    }
+    if let Rejection::NotOwner { owner: Some(owner) } = rejection {
+        return refusal.detail("owner", owner.as_str());
+    }
+    if let Rejection::Saturated { load, cap } = rejection {
+        return refusal.detail("load", *load).detail("cap", *cap);
+    }
+    if let Rejection::AgentNotReady { status } = rejection {
+        return refusal.detail("status", json(status));
+    }
+    if let Rejection::LastAgent { waiting } = rejection {
+        return refusal.detail("waiting", *waiting);
+    }
+    if let Rejection::ReportNotReady { state } = rejection {
+        return refusal.detail("state", json(state));
+    }
+    if let Rejection::AlreadyRated { stars } = rejection {
+        return refusal.detail("stars", *stars);
+    }
+    refusal
 }
 
 fn json(value: &impl serde::Serialize) -> serde_json::Value {
@@ -155,5 +208,26 @@ fn code_of(rejection: &Rejection) -> Code {
         Rejection::PaymentUnmatched => Code::PaymentUnmatched,
         Rejection::OrderArchived { .. } => Code::OrderArchived,
         Rejection::OrdersOpen { .. } => Code::OrdersOpen,
+        Rejection::ConversationUnknown => Code::ConversationUnknown,
+        Rejection::SessionUnknown => Code::SessionUnknown,
+        Rejection::TooOld => Code::TooOld,
+        Rejection::SessionClosed { .. } => Code::SessionClosed,
+        Rejection::SessionOpen => Code::SessionOpen,
+        Rejection::SessionMoved { .. } => Code::SessionMoved,
+        Rejection::AlreadyTaken { .. } => Code::AlreadyTaken,
+        Rejection::NotOwner { .. } => Code::NotOwner,
+        Rejection::Saturated { .. } => Code::Saturated,
+        Rejection::AgentUnknown => Code::AgentUnknown,
+        Rejection::AgentNotReady { .. } => Code::AgentNotReady,
+        Rejection::LastAgent { .. } => Code::LastAgent,
+        Rejection::BuyerBlocked => Code::BuyerBlocked,
+        Rejection::MessageUnknown => Code::MessageUnknown,
+        Rejection::RecallTooLate => Code::RecallTooLate,
+        Rejection::FaqUnknown => Code::FaqUnknown,
+        Rejection::QuickReplyUnknown => Code::QuickReplyUnknown,
+        Rejection::ReportUnknown => Code::ReportUnknown,
+        Rejection::ReportExists => Code::ReportExists,
+        Rejection::ReportNotReady { .. } => Code::ReportNotReady,
+        Rejection::AlreadyRated { .. } => Code::AlreadyRated,
     }
 }

@@ -1,5 +1,7 @@
 //! Brings events into the state: one arm an event. Never refuses, since what it is told happened.
 
+use std::collections::BTreeSet;
+
 use super::Shop;
 use crate::event::Event;
 use crate::time::Millis;
@@ -15,8 +17,14 @@ impl Shop {
             Event::SettingsChanged { settings } => self.on_settings_changed(settings),
             Event::ProductPut { product, spec } => self.on_product_put(product, spec),
             Event::StockSet { sku, stock } => self.on_stock_set(sku, *stock),
-            Event::StaffPut { user, roles } => self.on_staff_put(user, roles),
-            Event::StaffRemoved { user } => self.on_staff_removed(user),
+            Event::StaffPut { user, roles } => {
+                self.on_staff_put(user, roles);
+                self.on_desk_member(user, roles);
+            }
+            Event::StaffRemoved { user } => {
+                self.on_staff_removed(user);
+                self.on_desk_member(user, &BTreeSet::new());
+            }
             Event::Followed { buyer } => self.on_followed(buyer, at),
             Event::Unfollowed { buyer } => self.on_unfollowed(buyer),
             Event::BuyerErased { buyer } => self.on_buyer_erased(buyer),
@@ -94,6 +102,8 @@ impl Shop {
                 self.on_refund_required(order, payment, *amount_minor, at);
             }
             Event::OrderArchived { order, .. } => self.on_order_archived(order, at),
+
+            Event::Desk(event) => self.apply_desk(event, at),
         }
     }
 }

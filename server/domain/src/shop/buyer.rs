@@ -101,6 +101,7 @@ impl Shop {
         for room in self.rooms.values_mut() {
             room.forget_texts_of(buyer);
         }
+        self.desk.forget_texts_of(buyer);
     }
 
     /// All of one buyer's own open business. Somebody the shop never met has none.

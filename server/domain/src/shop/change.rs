@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::Shop;
+use super::desk::TouchedDesk;
 use crate::event::{Event, OrderPlaced, ReservationSource, Reserved, SaleUpdated};
 use crate::id::{OrderId, ProductId, ReservationId, RoomId, SaleId, SkuId, UserId};
 use crate::view::{Change, OrderView, SaleView};
@@ -19,6 +20,7 @@ pub struct Touched {
     reservations: Vec<ReservationId>,
     orders: Vec<OrderId>,
     waiting: Vec<(SaleId, SkuId, UserId)>,
+    desk: TouchedDesk,
     /// What happened rather than what changed, in the order it happened.
     notices: Vec<Change>,
 }
@@ -63,9 +65,10 @@ impl Shop {
             | Event::SettingsChanged { .. } => touched.shop = true,
             Event::ProductPut { product, .. } => self.touch_description(product, touched),
             Event::StockSet { sku, .. } => self.touch_product(sku, touched),
-            Event::StaffPut { .. }
-            | Event::StaffRemoved { .. }
-            | Event::Followed { .. }
+            Event::StaffPut { user, .. } | Event::StaffRemoved { user } => {
+                self.touch_member(user, &mut touched.desk);
+            }
+            Event::Followed { .. }
             | Event::Unfollowed { .. }
             | Event::BuyerErased { .. }
             | Event::Muted { .. }
@@ -118,6 +121,7 @@ impl Shop {
             | Event::OrderPaidLate { order, .. }
             | Event::OrderCancelled { order, .. }
             | Event::RefundRequired { order, .. } => self.touch_order(order, touched),
+            Event::Desk(event) => self.touch_desk(event, &mut touched.desk),
         }
     }
 
@@ -209,6 +213,7 @@ impl Shop {
             self.waiting_view(sale, sku, buyer).map(Change::Waiting)
         };
         changes.extend(once(&touched.waiting).filter_map(views));
+        changes.extend(self.desk_changes(&touched.desk));
         changes.extend(touched.notices.iter().cloned());
         changes
     }

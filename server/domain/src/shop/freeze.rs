@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::due::{DueItem, DueQueue};
-use super::{Shop, archive, buyer, catalog, flash_sale, order, profile, reservation, room, staff};
+use super::{
+    Shop, archive, buyer, catalog, desk, flash_sale, order, profile, reservation, room, staff,
+};
 use crate::id::{OrderId, PaymentId, ReservationId, RoomId, SaleId, ShopId, SkuId, UserId};
 use crate::lookup::Lookup;
 use crate::view::ReservationState;
@@ -39,6 +41,7 @@ struct Frozen<'a> {
     buyers: &'a Lookup<UserId, buyer::Buyer>,
     archive: &'a archive::Archive,
     unsettled: &'a BTreeSet<(SaleId, SkuId)>,
+    desk: &'a desk::Desk,
 }
 
 /// The same, on its way back.
@@ -57,6 +60,7 @@ struct Thawed {
     buyers: Lookup<UserId, buyer::Buyer>,
     archive: archive::Archive,
     unsettled: BTreeSet<(SaleId, SkuId)>,
+    desk: desk::Desk,
 }
 
 impl Shop {
@@ -77,6 +81,7 @@ impl Shop {
             buyers: &self.buyers,
             archive: &self.archive,
             unsettled: &self.unsettled,
+            desk: &self.desk,
         };
         match postcard::to_extend(&frozen, vec![VERSION]) {
             Ok(bytes) => bytes,
@@ -109,9 +114,11 @@ impl Shop {
             payments: thawed.payments,
             buyers: thawed.buyers,
             archive: thawed.archive,
+            desk: thawed.desk,
             due: DueQueue::default(),
             unsettled: thawed.unsettled,
         };
+        shop.desk.rebuild_rate();
         for (id, trace) in thawed.traces {
             if let Some(room) = shop.rooms.get_mut(&id) {
                 room.follow_trace(trace);

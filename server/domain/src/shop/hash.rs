@@ -16,6 +16,7 @@ impl Shop {
         put(&mut hasher, &self.staff);
         put(&mut hasher, &self.rooms);
         put(&mut hasher, &self.buyers);
+        put(&mut hasher, &self.desk);
         self.hash_sales(&mut hasher);
         self.hash_orders(&mut hasher);
         self.archive.hash(&mut hasher);

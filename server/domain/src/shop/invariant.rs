@@ -33,7 +33,8 @@ impl Shop {
         self.check_orders()?;
         self.check_sales()?;
         self.check_buyers()?;
-        self.check_dues()
+        self.check_dues()?;
+        self.desk.check()
     }
 
     fn counted(&self) -> BTreeMap<Place<'_>, Counted<'_>> {

@@ -242,6 +242,7 @@ fn order_of(event: &Event) -> Option<&OrderId> {
         | Event::CommentKept { .. }
         | Event::CommentDeleted { .. }
         | Event::RoomCounted { .. } => None,
+        Event::Desk(_) => None,
         Event::SaleCreated(_)
         | Event::SaleUpdated(_)
         | Event::SaleAnnounced { .. }

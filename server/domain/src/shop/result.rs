@@ -22,6 +22,8 @@ impl Shop {
             Command::Room(command) => self.result_of_room(actor, command, at),
             Command::Sale(command) => self.result_of_sale(actor, command, events),
             Command::Order(command) => self.result_of_order(command, events, at),
+            Command::Chat(command) => self.result_of_chat(actor, command, (events, at)),
+            Command::Desk(command) => self.result_of_desk(actor, command, (events, at)),
         }
     }
 

@@ -127,6 +127,7 @@ impl Naive {
             Command::Room(command) => self.room(command, now),
             Command::Sale(command) => self.sale(&actor.user, command, now),
             Command::Order(command) => self.order(&actor.user, command, now),
+            Command::Chat(_) | Command::Desk(_) => unreachable!("the desk has its own model"),
         };
         self.settle(now);
         outcome

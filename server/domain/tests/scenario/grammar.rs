@@ -15,10 +15,14 @@ use hawker_domain::time::SpanMs;
 use hawker_domain::{Command, Role};
 use serde_json::Value;
 
+use crate::desk_grammar;
 use crate::words::Words;
 
 /// The command that `verb` and what stands behind it mean.
 pub(crate) fn command(verb: &str, words: &mut Words) -> Command {
+    if let Some(command) = desk_grammar::command(verb, words) {
+        return command;
+    }
     let (area, _) = verb.split_once('.').unwrap_or((verb, ""));
     match area {
         "shop" | "product" | "stock" | "staff" | "buyer" => Command::Shop(shop(verb, words)),

@@ -7,6 +7,7 @@ use hawker_domain::view::{Change, OrderView, ReservationView, StockView, Waiting
 use hawker_domain::{Event, Rejection};
 use serde_json::Value;
 
+use crate::desk_render;
 use crate::event_names::event_name;
 use crate::rejection_names::rejection_name;
 use crate::words::{Words, span_text};
@@ -14,9 +15,12 @@ use crate::words::{Words, span_text};
 /// `reserved reservation=R1 sale=S1 …`, absent fields left out.
 pub(crate) fn event(event: &Event) -> String {
     let json = serde_json::to_value(event).expect("an event is JSON");
-    let name = json["type"].as_str().unwrap_or_default();
-    assert_eq!(name, event_name(event), "the name an event is stored under");
-    format!("{name}{}", fields(&json["data"]))
+    let name = event_name(event);
+    // The desk's events stand under their name inside of one.
+    let data = if json["type"] == "desk" { &json["data"][name] } else { &json["data"] };
+    let stored = if json["type"] == "desk" { name } else { json["type"].as_str().unwrap_or("") };
+    assert!(stored == name && data.is_object(), "{name} is the name an event is stored under");
+    format!("{name}{}", fields(data))
 }
 
 fn fields(data: &Value) -> String {
@@ -26,7 +30,8 @@ fn fields(data: &Value) -> String {
 }
 
 fn field(key: &str, value: &Value) -> String {
-    let time = key.ends_with("_at") || key.ends_with("_ms") || key == "until" || key == "pay_by";
+    let is_time = ["until", "pay_by", "since", "answer_by", "from"].contains(&key);
+    let time = is_time || ["_at", "_ms", "_until"].iter().any(|end| key.ends_with(end));
     match value {
         Value::Number(number) if time => span_text(number.as_i64().unwrap_or_default()),
         Value::String(text) if text.contains(' ') || text.is_empty() => format!("{text:?}"),
@@ -95,7 +100,7 @@ pub(crate) fn show(shop: &Shop, words: &mut Words) -> Vec<String> {
         }
         "due" => vec![shop.next_due().map_or("nothing".to_owned(), |due| span_text(due.0))],
         "shop" => vec![debug(&shop.view().expect("a shop"))],
-        other => panic!("nobody can show {other}"),
+        other => desk_render::show(shop, other, words),
     }
 }
 
@@ -193,6 +198,7 @@ pub(crate) fn change(change: &Change) -> String {
         | Change::CommentDeleted { .. }
         | Change::Comment(_)
         | Change::Banned { .. } => debug(change),
+        Change::Desk(change) => desk_render::change(change),
     }
 }
 

@@ -4,8 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use hawker_domain::command::{RoomCommand, SaleCommand, ShopCommand, SkuSpec, Stock};
-use hawker_domain::id::{ProductId, RoomId, SaleId, ShopId, UserId};
+use hawker_domain::command::{
+    DeskCommand, Faq, RoomCommand, SaleCommand, ShopCommand, SkuSpec, Stock,
+};
+use hawker_domain::id::{FaqId, ProductId, RoomId, SaleId, ShopId, UserId};
 use hawker_domain::money::Minor;
 use hawker_domain::time::Millis;
 use hawker_domain::{Accepted, Pulse, Touched};
@@ -13,7 +15,7 @@ use hawker_domain::{Actor, Command, Event, Role};
 
 use crate::twin::Twin;
 use crate::words::Words;
-use crate::{grammar, render};
+use crate::{desk_grammar, grammar, render};
 
 pub(crate) struct Runner {
     twin: Twin,
@@ -67,6 +69,8 @@ impl Runner {
             "room" => self.set_up_room(&mut words),
             "staff" => self.set_up_staff(&mut words),
             "sale" => self.set_up_sale(&mut words),
+            "agent" => self.set_up_agent(&mut words),
+            "faq" => self.set_up_faq(&mut words),
             "show" => self.show(&mut words),
             "at" => self.at(line, &mut words),
             other => panic!("{line}: no command {other}"),
@@ -87,6 +91,8 @@ impl Runner {
         match actor.as_str() {
             "elapse" => {}
             "pulse" => self.pulse(words),
+            "restart" => self.restart(),
+            "positions" => self.positions(),
             _ => self.command(&actor, words),
         }
     }
@@ -98,6 +104,21 @@ impl Runner {
         match self.twin.execute(&actor, &command, self.now) {
             Ok(accepted) => self.accepted("  ", &accepted),
             Err(rejection) => self.say(&format!("  refused {}", render::rejection(&rejection))),
+        }
+    }
+
+    /// `at TIME restart`: the server comes back, without any connection.
+    fn restart(&mut self) {
+        let accepted = self.twin.live.links_lost(self.now);
+        self.twin.follow(&accepted.events, self.now);
+        self.accepted("  ", &accepted);
+    }
+
+    /// `at TIME positions`: what waiting buyers are told of their places.
+    fn positions(&mut self) {
+        for better in self.twin.live.better_positions() {
+            let position = render::debug(&better.position);
+            self.say(&format!("  {} is told {position}", better.buyer));
         }
     }
 
@@ -227,5 +248,39 @@ impl Runner {
         if live {
             self.do_now(Command::Sale(SaleCommand::Start { sale }));
         }
+    }
+
+    /// `agent NAME [cap=N] [intent=accepting]`: connected, by a connection of his name.
+    fn set_up_agent(&mut self, words: &mut Words) {
+        let user: UserId = words.id("user");
+        self.roles.insert(user.clone(), Role::Agent);
+        let connection = words.parse(user.as_str(), "connection");
+        self.do_as(&user, DeskCommand::Connect { connection });
+        if let Some(cap) = words.value("cap") {
+            self.do_as(&user, DeskCommand::SetCap { agent: None, cap });
+        }
+        let intent = words.text("intent").unwrap_or_else(|| "accepting".to_owned());
+        let intent = desk_grammar::intent(&intent);
+        self.do_as(&user, DeskCommand::SetIntent { agent: None, intent, confirmed: true });
+    }
+
+    fn do_as(&mut self, user: &UserId, command: DeskCommand) {
+        let actor = Actor { user: user.clone(), role: Role::Agent };
+        let command = Command::Desk(command);
+        let outcome = self.twin.execute(&actor, &command, self.now);
+        self.last = outcome.unwrap_or_else(|no| panic!("set-up {command:?}: {no:?}")).events;
+    }
+
+    /// `faq ID…`: questions on the card, each with its answer.
+    fn set_up_faq(&mut self, words: &mut Words) {
+        let mut questions = Vec::new();
+        while let Some(id) = words.next() {
+            let faq: FaqId = words.parse(&id, "question");
+            let (question, answer) = (format!("What about {id}?"), format!("All about {id}."));
+            let entry = Faq { question, answer };
+            self.do_now(Command::Desk(DeskCommand::PutFaq { faq: faq.clone(), entry }));
+            questions.push(faq);
+        }
+        self.do_now(Command::Desk(DeskCommand::SetFaqCard { questions }));
     }
 }

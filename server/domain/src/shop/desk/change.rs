@@ -1,0 +1,260 @@
+//! What of the desk looks different after a batch. Owns which event touches which view, and which
+//! command wants to see which.
+
+use std::collections::BTreeSet;
+
+use super::Desk;
+use crate::command::{Actor, ChatCommand, Content, DeskCommand};
+use crate::event::Event;
+use crate::event::desk::{DeskEvent, MessageSent, SessionAssigned, SessionOpened};
+use crate::id::{ReportId, SessionId, UserId};
+use crate::shop::Shop;
+use crate::time::Millis;
+use crate::view::Change;
+use crate::view::desk::{DeskChange, Message, MessageView};
+
+/// What the events of a batch touched so far.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(in crate::shop) struct TouchedDesk {
+    sessions: Vec<SessionId>,
+    agents: Vec<UserId>,
+    marks: Vec<UserId>,
+    reports: Vec<ReportId>,
+    alerts: bool,
+    team: bool,
+    policy: bool,
+    holiday: bool,
+    texts: bool,
+    /// What was said and taken back, in order.
+    said: Vec<DeskChange>,
+}
+
+impl TouchedDesk {
+    fn session(&mut self, session: SessionId) {
+        self.sessions.push(session);
+        self.alerts = true;
+    }
+
+    fn agent(&mut self, agent: &UserId) {
+        self.agents.push(agent.clone());
+        self.alerts = true;
+    }
+}
+
+impl Shop {
+    pub(in crate::shop) fn touch_desk(&self, event: &DeskEvent, touched: &mut TouchedDesk) {
+        match event {
+            DeskEvent::MessageSent(MessageSent { buyer, seq, session, .. }) => {
+                let said = self.desk.said(buyer, *seq);
+                touched.said.extend(said.map(DeskChange::Message));
+                touched.sessions.extend(*session);
+            }
+            DeskEvent::MessageRecalled { buyer, seq } => {
+                touched.said.push(DeskChange::Recalled { buyer: buyer.clone(), seq: *seq });
+            }
+            DeskEvent::MarksMoved { buyer, .. }
+            | DeskEvent::BuyerBlocked { buyer, .. }
+            | DeskEvent::BuyerUnblocked { buyer, .. } => touched.marks.push(buyer.clone()),
+            DeskEvent::NoteAdded { .. } | DeskEvent::TagsSet { .. } => {}
+            DeskEvent::SessionOpened(SessionOpened { session, .. })
+            | DeskEvent::AnswerDue { session, .. }
+            | DeskEvent::SessionAnswered { session, .. }
+            | DeskEvent::SessionAnsweredLate { session, .. }
+            | DeskEvent::SessionExpiring { session, .. }
+            | DeskEvent::SessionMissed { session, .. }
+            | DeskEvent::SessionRated { session, .. } => touched.session(*session),
+            DeskEvent::SessionQueued { session, .. } => {
+                touched.session(*session);
+                touched.agents.extend(self.desk.previous_owner(*session));
+            }
+            DeskEvent::SessionClosed { session, owner, .. } => {
+                touched.session(*session);
+                touched.agents.extend(owner.clone());
+            }
+            DeskEvent::SessionsRequeued { agent, sessions, .. } => {
+                touched.agent(agent);
+                touched.sessions.extend(sessions);
+            }
+            DeskEvent::SessionAssigned(SessionAssigned { session, agent, .. }) => {
+                touched.session(*session);
+                touched.agent(agent);
+                touched.agents.extend(self.desk.previous_owner(*session));
+            }
+            DeskEvent::SessionReported { report, .. } => touched.reports.push(report.clone()),
+            DeskEvent::ReportDecided { report, .. } => {
+                touched.reports.push(report.clone());
+                touched.sessions.extend(self.report_view(report).map(|view| view.session));
+            }
+            DeskEvent::AgentConnected { agent, .. }
+            | DeskEvent::AgentDisconnected { agent, .. }
+            | DeskEvent::AgentDown { agent, .. }
+            | DeskEvent::AgentIntentSet { agent, .. }
+            | DeskEvent::AgentCapSet { agent, .. } => touched.agent(agent),
+            DeskEvent::LinksLost { .. } => touched.team = true,
+            DeskEvent::HolidaySet { .. } => touched.holiday = true,
+            DeskEvent::DeskPolicySet { .. } => touched.policy = true,
+            DeskEvent::FaqPut { .. }
+            | DeskEvent::FaqRemoved { .. }
+            | DeskEvent::FaqCardSet { .. }
+            | DeskEvent::QuickReplyPut { .. }
+            | DeskEvent::QuickReplyRemoved { .. } => touched.texts = true,
+        }
+    }
+
+    /// Somebody came to the staff or left it.
+    pub(in crate::shop) fn touch_member(&self, user: &UserId, touched: &mut TouchedDesk) {
+        if self.desk.slot_of.contains(user) {
+            touched.agent(user);
+        }
+    }
+
+    /// The newest view of everything touched, each once, and what was said in its order.
+    pub(in crate::shop) fn desk_changes(&self, touched: &TouchedDesk) -> Vec<Change> {
+        let desk = &self.desk;
+        let mut changes = touched.said.clone();
+        let sessions: BTreeSet<_> = touched.sessions.iter().collect();
+        let sessions = sessions.into_iter().filter_map(|it| desk.session_view(*it));
+        changes.extend(sessions.map(DeskChange::Session));
+        let marks: BTreeSet<_> = touched.marks.iter().collect();
+        let marks = marks.into_iter().filter_map(|buyer| desk.conversation_view(buyer));
+        changes.extend(marks.map(DeskChange::Marks));
+        let team = if touched.team { self.team_view() } else { self.views_of(&touched.agents) };
+        changes.extend(team.into_iter().map(DeskChange::Agent));
+        let reports: BTreeSet<_> = touched.reports.iter().collect();
+        let reports = reports.into_iter().filter_map(|report| desk.report_view(report));
+        changes.extend(reports.map(DeskChange::Report));
+        if touched.alerts || touched.team {
+            changes.push(DeskChange::Alerts(desk.alerts_view()));
+        }
+        if touched.holiday {
+            changes.push(DeskChange::Holiday(desk.holiday));
+        }
+        if touched.policy {
+            changes.push(DeskChange::Policy(desk.policy.clone()));
+        }
+        if touched.texts {
+            changes.push(DeskChange::Texts);
+        }
+        changes.into_iter().map(Change::Desk).collect()
+    }
+
+    fn views_of(&self, agents: &[UserId]) -> Vec<crate::view::desk::AgentView> {
+        let agents: BTreeSet<_> = agents.iter().collect();
+        agents.into_iter().filter_map(|agent| self.agent_view(agent)).collect()
+    }
+
+    pub(in crate::shop) fn result_of_chat(
+        &self,
+        actor: &Actor,
+        command: &ChatCommand,
+        (events, at): (&[Event], Millis),
+    ) -> Option<Change> {
+        let desk = &self.desk;
+        let buyer = &actor.user;
+        match command {
+            ChatCommand::Send { content, .. } => {
+                let sent = events.iter().rev().find_map(sent)?;
+                Some(DeskChange::Message(desk.told(sent, content, at)))
+            }
+            ChatCommand::ClickFaq { .. } => desk.result_of_conversation(buyer),
+            ChatCommand::Mark { .. } => desk.conversation_view(buyer).map(DeskChange::Marks),
+            ChatCommand::Typing => None,
+            ChatCommand::Recall { seq } => {
+                Some(DeskChange::Recalled { buyer: buyer.clone(), seq: *seq })
+            }
+            ChatCommand::Rate { session, .. } => {
+                desk.session_view(*session).map(DeskChange::Session)
+            }
+        }
+        .map(Change::Desk)
+    }
+
+    pub(in crate::shop) fn result_of_desk(
+        &self,
+        actor: &Actor,
+        command: &DeskCommand,
+        (events, at): (&[Event], Millis),
+    ) -> Option<Change> {
+        let desk = &self.desk;
+        match command {
+            DeskCommand::Connect { .. }
+            | DeskCommand::Disconnect { .. }
+            | DeskCommand::LogOut { .. } => self.agent_view(&actor.user).map(DeskChange::Agent),
+            DeskCommand::SetIntent { agent, .. } | DeskCommand::SetCap { agent, .. } => {
+                self.agent_view(agent.as_ref().unwrap_or(&actor.user)).map(DeskChange::Agent)
+            }
+            DeskCommand::Take { session, .. }
+            | DeskCommand::Assign { session, .. }
+            | DeskCommand::Transfer { session, .. }
+            | DeskCommand::Close { session, .. }
+            | DeskCommand::MarkNoReply { session, .. } => {
+                desk.session_view(*session).map(DeskChange::Session)
+            }
+            DeskCommand::Report { report, .. } | DeskCommand::Decide { report, .. } => {
+                desk.report_view(report).map(DeskChange::Report)
+            }
+            DeskCommand::Send { content, .. } => {
+                let sent = events.iter().find_map(sent)?;
+                Some(DeskChange::Message(desk.told(sent, content, at)))
+            }
+            DeskCommand::Mark { buyer, .. }
+            | DeskCommand::Block { buyer }
+            | DeskCommand::Unblock { buyer } => {
+                desk.conversation_view(buyer).map(DeskChange::Marks)
+            }
+            DeskCommand::Recall { buyer, seq } => {
+                Some(DeskChange::Recalled { buyer: buyer.clone(), seq: *seq })
+            }
+            DeskCommand::Typing { .. }
+            | DeskCommand::AddNote { .. }
+            | DeskCommand::SetTags { .. } => None,
+            DeskCommand::PutFaq { .. }
+            | DeskCommand::RemoveFaq { .. }
+            | DeskCommand::SetFaqCard { .. }
+            | DeskCommand::PutQuickReply { .. }
+            | DeskCommand::RemoveQuickReply { .. } => Some(DeskChange::Texts),
+            DeskCommand::SetHoliday { .. } => Some(DeskChange::Holiday(desk.holiday)),
+            DeskCommand::SetPolicy { .. } => Some(DeskChange::Policy(desk.policy.clone())),
+        }
+        .map(Change::Desk)
+    }
+}
+
+fn sent(event: &Event) -> Option<&MessageSent> {
+    if let Event::Desk(DeskEvent::MessageSent(sent)) = event { Some(sent) } else { None }
+}
+
+impl Desk {
+    pub(in crate::shop) fn forget_texts_of(&mut self, buyer: &UserId) {
+        self.bodies.forget(buyer);
+    }
+
+    /// The body of a message that was sent in this batch.
+    fn said(&self, buyer: &UserId, seq: u64) -> Option<MessageView> {
+        let message: Message = serde_json::from_slice(self.bodies.get(buyer, seq)?).ok()?;
+        Some(MessageView { buyer: buyer.clone(), message })
+    }
+
+    /// The message that `sent` was about. Where its body is gone, as after a restart, it is told
+    /// as it was asked for.
+    fn told(&self, sent: &MessageSent, content: &Content, at: Millis) -> MessageView {
+        let repeated = || Message {
+            seq: sent.seq,
+            at,
+            session: sent.session,
+            from: sent.from.clone(),
+            content: Some(content.clone()),
+        };
+        let kept = self.said(&sent.buyer, sent.seq);
+        kept.unwrap_or_else(|| MessageView { buyer: sent.buyer.clone(), message: repeated() })
+    }
+
+    fn result_of_conversation(&self, buyer: &UserId) -> Option<DeskChange> {
+        let session = self.conversation(buyer)?.last?;
+        self.session_view(session).map(DeskChange::Session)
+    }
+
+    fn previous_owner(&self, session: SessionId) -> Option<UserId> {
+        self.user_of(self.open.get(&session)?.previous)
+    }
+}
