@@ -295,6 +295,17 @@ pub(crate) async fn pass(seconds: u64) {
     }
 }
 
+/// Lets other tasks and threads go on until something has come true, while the clock stands.
+pub(crate) async fn until(is_true: impl Fn() -> bool) {
+    for _ in 0..10_000_000 {
+        if is_true() {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("it never came true");
+}
+
 /// The answer of a router that may be elsewhere by now.
 pub(crate) async fn send_to(router: &Router, asking: Asking) -> Answer {
     let mut request = http::Request::builder().method(asking.method).uri(asking.path);
