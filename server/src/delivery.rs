@@ -22,6 +22,7 @@ use hawker_domain::shop::Shop;
 use hawker_domain::view::{self, Change, Ephemeral};
 use hawker_protocol::object::{Comment, Product, Sale, SaleState};
 use hawker_protocol::{Push, codec, push};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::bus::{Bus, Class, Publication, Topic};
@@ -74,6 +75,7 @@ pub struct Delivery {
     rooms: DashMap<Topic, Arc<RoomFeed>>,
     /// Rooms whose stock waits for its turn.
     stock_waits: Mutex<Vec<Arc<RoomFeed>>>,
+    stock_arrived: Notify,
 }
 
 /// What rooms of one shop share.
@@ -99,18 +101,29 @@ struct Shown {
 impl Delivery {
     pub fn new(options: Options, bus: Arc<dyn Bus>) -> Arc<Self> {
         let (shops, rooms) = (DashMap::new(), DashMap::new());
-        Arc::new(Self { options, bus, shops, rooms, stock_waits: Mutex::default() })
+        let (stock_waits, stock_arrived) = (Mutex::default(), Notify::new());
+        Arc::new(Self { options, bus, shops, rooms, stock_waits, stock_arrived })
     }
 
     /// Tells stock that waits and forgets rooms that ended, until the process ends.
     pub async fn run(self: Arc<Self>) {
-        let mut looks = tokio::time::interval(self.options.stock / STOCK_LOOKS);
+        tokio::join!(self.tell_stock(), self.sweep());
+    }
+
+    /// Sleeps while no stock waits.
+    async fn tell_stock(&self) {
+        loop {
+            self.stock_arrived.notified().await;
+            tokio::time::sleep(self.options.stock / STOCK_LOOKS).await;
+            self.tell_waiting_stock(Instant::now());
+        }
+    }
+
+    async fn sweep(&self) {
         let mut sweeps = tokio::time::interval(SWEEP_EVERY);
         loop {
-            tokio::select! {
-                _ = looks.tick() => self.tell_waiting_stock(Instant::now()),
-                _ = sweeps.tick() => self.forget_ended_rooms(Instant::now()),
-            }
+            sweeps.tick().await;
+            self.forget_ended_rooms(Instant::now());
         }
     }
 
@@ -297,6 +310,7 @@ impl Delivery {
         });
         if waits {
             lock(&self.stock_waits).push(feed.clone());
+            self.stock_arrived.notify_one();
         }
     }
 

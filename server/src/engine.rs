@@ -179,21 +179,33 @@ impl Engine {
     /// Queues a command before it returns, so that whoever calls decides the order; the verdict
     /// comes when the journal has given its own.
     pub fn submit(&self, submission: Submission) -> Verdict {
-        let (reply, verdict) = oneshot::channel();
+        let (heard, verdict) = oneshot::channel();
+        self.submit_to(submission, move |outcome| {
+            // Whoever asked may have gone: he will ask again with the same command id.
+            let _ = heard.send(outcome);
+        });
+        Box::pin(async move { verdict.await.unwrap_or(Err(Error::Unknown)) })
+    }
+
+    /// The same for a caller who has a place for the verdict and needs no task to wait for it.
+    /// `hear` runs on the shop's own task: it must pass the verdict on and do nothing else.
+    pub fn submit_to(
+        &self,
+        submission: Submission,
+        hear: impl FnOnce(Result<Outcome, Error>) + Send + 'static,
+    ) {
         let shop = submission.shop.clone();
-        let work = mailbox::Work::Command { submission: Box::new(submission), reply };
-        if let Err(error) = self.directory.send(&shop, work) {
-            return Box::pin(std::future::ready(Err(error)));
-        }
         let engine = self.clone();
-        Box::pin(async move {
-            match verdict.await.unwrap_or(Err(Error::Unknown))? {
-                mailbox::Told::Outcome(outcome) => Ok(outcome),
-                mailbox::Told::Repeated { submission, place } => {
-                    engine.read_back(*submission, place).await
-                }
+        let reply = mailbox::Reply::new(move |told| match told {
+            Ok(mailbox::Told::Outcome(outcome)) => hear(Ok(outcome)),
+            Ok(mailbox::Told::Repeated { submission, place }) => {
+                tokio::spawn(async move { hear(engine.read_back(*submission, place).await) });
             }
-        })
+            Err(error) => hear(Err(error)),
+        });
+        let work = mailbox::Work::Command { submission: Box::new(submission), reply };
+        // `hear` has been told what there is to tell, also of work that was not taken.
+        let _ = self.directory.send(&shop, work);
     }
 
     /// The answer of a repeated command: its events from the record that made them durable, and

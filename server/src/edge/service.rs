@@ -78,24 +78,25 @@ impl Service {
         caller: Caller<'_>,
         request: Request,
     ) -> impl Future<Output = Result<Answer, Refusal>> + Send + 'static {
-        let begun = self.begin(caller, &request);
+        let begun = self.prepare(caller, &request).map(|prepared| match prepared {
+            Prepared::Command(submission) => Begun::Command(self.engine.submit(*submission)),
+            Prepared::Read(read) => Begun::Read(read),
+        });
         let service = self.clone();
         async move {
             match begun? {
-                Begun::Command(verdict) => match verdict.await {
-                    Ok(Outcome::Accepted(answer)) => {
-                        let Reached { events, result, existing, .. } = *answer;
-                        wire::answer(&request, &events, result, existing)
-                    }
-                    Ok(Outcome::Refused(rejection)) => Err(wire::rejection_refusal(&rejection)),
-                    Err(error) => Err(refusals::of_engine(error)),
-                },
-                Begun::Read(shop, identity) => service.read(&shop, &identity, request).await,
+                Begun::Command(verdict) => told(&request, verdict.await),
+                Begun::Read(read) => service.read(read, request).await,
             }
         }
     }
 
-    fn begin(&self, caller: Caller<'_>, request: &Request) -> Result<Begun, Refusal> {
+    /// Checks a request and says what has to be done for it.
+    pub(super) fn prepare(
+        &self,
+        caller: Caller<'_>,
+        request: &Request,
+    ) -> Result<Prepared, Refusal> {
         let identity = caller.identity;
         self.verifier.still_valid(identity).map_err(wire_auth)?;
         let shop = request.shop().ok_or(Refusal::new(Code::InvalidRequest))?;
@@ -106,7 +107,7 @@ impl Service {
             present_ms: caller.present_ms,
         };
         let Some(translated) = wire::translate(request, &ask) else {
-            return Ok(Begun::Read(shop, Box::new(identity.clone())));
+            return Ok(Prepared::Read(Box::new(Read { shop, identity: identity.clone() })));
         };
         let role = acting_role(identity, &shop, translated.roles)?;
         let command = request.command_id().ok_or(Refusal::new(Code::InvalidRequest))?;
@@ -120,15 +121,12 @@ impl Service {
             deadline: Instant::now() + self.command_timeout,
             shop,
         };
-        Ok(Begun::Command(Box::pin(self.engine.submit(submission))))
+        Ok(Prepared::Command(Box::new(submission)))
     }
 
-    async fn read(
-        &self,
-        shop: &ShopId,
-        identity: &Identity,
-        request: Request,
-    ) -> Result<Answer, Refusal> {
+    /// Answers a request that changes nothing.
+    pub(super) async fn read(&self, read: Box<Read>, request: Request) -> Result<Answer, Refusal> {
+        let Read { shop, identity } = &*read;
         match request {
             Request::RoomList(list) => self.rooms(shop, list).await,
             Request::RoomDashboard(dashboard) => {
@@ -332,9 +330,36 @@ impl Service {
     }
 }
 
+/// A request that was checked.
+pub(super) enum Prepared {
+    Command(Box<Submission>),
+    Read(Box<Read>),
+}
+
+/// What a question needs besides its request.
+pub(super) struct Read {
+    shop: ShopId,
+    identity: Identity,
+}
+
 enum Begun {
-    Command(crate::engine::Verdict),
-    Read(ShopId, Box<Identity>),
+    Command(engine::Verdict),
+    Read(Box<Read>),
+}
+
+/// What came of a command, in the wire's words.
+pub(super) fn told(
+    request: &Request,
+    verdict: Result<Outcome, engine::Error>,
+) -> Result<Answer, Refusal> {
+    match verdict {
+        Ok(Outcome::Accepted(answer)) => {
+            let Reached { events, result, existing, .. } = *answer;
+            wire::answer(request, &events, result, existing)
+        }
+        Ok(Outcome::Refused(rejection)) => Err(wire::rejection_refusal(&rejection)),
+        Err(error) => Err(refusals::of_engine(error)),
+    }
 }
 
 fn read_order<T: DeserializeOwned>(

@@ -1,19 +1,21 @@
-//! One WebSocket from hello to goodbye. The loop waits on four inputs: what the client says, the
-//! end of its token, a drain of the node, and (before hello) the time a greeting may take. Owns
-//! the connection's places in rooms; decides nothing about a shop.
+//! One WebSocket from hello to goodbye. The loop waits on five inputs: what the client says, what
+//! shops answer, the end of its token, a drain of the node, and (before hello) the time a greeting
+//! may take. Owns the connection's places in rooms; decides nothing about a shop.
 
 mod conversation;
 mod greeting;
 mod presence;
+mod replies;
 mod seats;
 
 #[cfg(test)]
 mod tests;
 
+use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Poll, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hawker_protocol::{CloseCode, codec};
@@ -24,9 +26,10 @@ use super::auth::Identity;
 use super::limits::Limits as Rates;
 use super::seat::Seat;
 use super::service::Service;
-use crate::hub::{Connections, Hub, Inbound, ReadEnd, Reader, Utf8Bytes};
+use crate::hub::{Connection, Connections, Hub, Inbound, ReadEnd, Reader, Utf8Bytes};
 use conversation::Conversation;
 use greeting::Greeting;
+use replies::Replies;
 
 pub use presence::PresenceKey;
 pub use seats::Likes;
@@ -114,6 +117,8 @@ fn record(reader: &Reader, end: ReadEnd, opened: Instant) {
 /// What a conversation waits for.
 enum Stimulus {
     Said(Utf8Bytes),
+    /// Answers have come in from shops.
+    Answered,
     /// The time is over: for the greeting, or for the token.
     Due,
     Drain,
@@ -127,9 +132,11 @@ async fn greet(
 ) -> Result<Box<Conversation>, ReadEnd> {
     let greeting = Greeting::new(around.clone(), bearer);
     reader.wake_at(Instant::now() + around.options.hello_timeout);
-    let message = match next(reader, &around.drain).await? {
+    let message = match next(reader, &*around).await? {
         Stimulus::Said(message) => message,
-        Stimulus::Due => return Err(close(reader, CloseCode::BadHello).await),
+        Stimulus::Due | Stimulus::Answered => {
+            return Err(close(reader, CloseCode::BadHello).await);
+        }
         Stimulus::Drain => return Err(close(reader, CloseCode::Restart).await),
     };
     let greeted = tokio::select! {
@@ -146,8 +153,12 @@ async fn greet(
 async fn talk(reader: &mut Reader, conversation: &mut Conversation) -> ReadEnd {
     loop {
         reader.wake_at(Instant::now() + conversation.until_cut_off());
-        let next = next(reader, &conversation.around.drain).await;
+        let next = next(reader, conversation).await;
         let code = match next {
+            Ok(Stimulus::Answered) => {
+                conversation.on_replies();
+                continue;
+            }
             Ok(Stimulus::Said(message)) => match Box::pin(answer(conversation, message)).await {
                 Ok(()) => continue,
                 Err(code) => code,
@@ -156,6 +167,7 @@ async fn talk(reader: &mut Reader, conversation: &mut Conversation) -> ReadEnd {
             Ok(Stimulus::Drain) => CloseCode::Restart,
             Err(end) => return end,
         };
+        conversation.on_replies();
         if code == CloseCode::Restart {
             conversation.on_drain();
         }
@@ -168,22 +180,65 @@ async fn answer(conversation: &mut Conversation, message: Utf8Bytes) -> Result<(
     let drain = conversation.around.drain.clone();
     for parsed in codec::parse_frame(&message) {
         let expiry = tokio::time::sleep(conversation.until_cut_off());
+        let (replies, connection) = conversation.outgoing();
         tokio::select! {
             biased;
             outcome = conversation.on_parsed(parsed) => outcome?,
             () = expiry => return Err(CloseCode::TokenExpired),
             () = drain.cancelled() => return Err(CloseCode::Restart),
+            never = send_meanwhile(replies, connection) => match never {},
         }
     }
     Ok(())
 }
 
+/// Sends the answers that come in while a request waits for its shop.
+async fn send_meanwhile(replies: Option<Arc<Replies>>, connection: Arc<Connection>) -> Infallible {
+    let Some(replies) = replies else { return std::future::pending().await };
+    loop {
+        poll_fn(|cx| replies.poll_ready(cx)).await;
+        replies.send_to(&connection);
+    }
+}
+
+/// What a connection waits for besides its client. One reference to all of it keeps the waiting
+/// small.
+trait Inputs {
+    fn drain(&self) -> &CancellationToken;
+
+    fn poll_answered(&self, cx: &mut Context<'_>) -> Poll<()>;
+}
+
+impl Inputs for Surroundings {
+    fn drain(&self) -> &CancellationToken {
+        &self.drain
+    }
+
+    /// Nobody has asked anything before hello.
+    fn poll_answered(&self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+}
+
+impl Inputs for Conversation {
+    fn drain(&self) -> &CancellationToken {
+        &self.around.drain
+    }
+
+    fn poll_answered(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.replies().map_or(Poll::Pending, |replies| replies.poll_ready(cx))
+    }
+}
+
 /// The next thing that matters here; pings and pongs are the reader's own business.
-async fn next(reader: &mut Reader, drain: &CancellationToken) -> Result<Stimulus, ReadEnd> {
-    let mut drained = pin!(drain.cancelled());
+async fn next(reader: &mut Reader, other: &impl Inputs) -> Result<Stimulus, ReadEnd> {
+    let mut drained = pin!(other.drain().cancelled());
     poll_fn(|cx| {
         if drained.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Ok(Stimulus::Drain));
+        }
+        if other.poll_answered(cx).is_ready() {
+            return Poll::Ready(Ok(Stimulus::Answered));
         }
         loop {
             match ready!(reader.poll_next(cx))? {

@@ -198,17 +198,17 @@ impl Sealed {
             match answer {
                 SealedAnswer::Entry { reply, index, mut answer } => {
                     answer.events.clone_from(&entries[index].events);
-                    tell(reply, Ok(Told::Outcome(Outcome::Accepted(answer))));
+                    reply.send(Ok(Told::Outcome(Outcome::Accepted(answer))));
                 }
                 SealedAnswer::Plain { reply, answer } => {
-                    tell(reply, Ok(Told::Outcome(Outcome::Accepted(answer))));
+                    reply.send(Ok(Told::Outcome(Outcome::Accepted(answer))));
                 }
                 SealedAnswer::Refused { reply, rejection } => {
-                    tell(reply, Ok(Told::Outcome(Outcome::Refused(rejection))));
+                    reply.send(Ok(Told::Outcome(Outcome::Refused(rejection))));
                 }
-                SealedAnswer::Conflict { reply } => tell(reply, Err(Error::IdempotencyConflict)),
+                SealedAnswer::Conflict { reply } => reply.send(Err(Error::IdempotencyConflict)),
                 SealedAnswer::Repeated { reply, submission, place } => {
-                    tell(reply, Ok(Told::Repeated { submission, place }));
+                    reply.send(Ok(Told::Repeated { submission, place }));
                 }
                 SealedAnswer::Query(release) => release(Ok(())),
             }
@@ -223,14 +223,9 @@ impl Sealed {
                 | SealedAnswer::Plain { reply, .. }
                 | SealedAnswer::Refused { reply, .. }
                 | SealedAnswer::Conflict { reply }
-                | SealedAnswer::Repeated { reply, .. } => tell(reply, Err(error)),
+                | SealedAnswer::Repeated { reply, .. } => reply.send(Err(error)),
                 SealedAnswer::Query(release) => release(Err(error)),
             }
         }
     }
-}
-
-/// Whoever asked may have gone: he will ask again with the same command id.
-fn tell(reply: Reply, verdict: Result<Told, Error>) {
-    let _ = reply.send(verdict);
 }

@@ -66,12 +66,16 @@ impl Directory {
         &self.around.journal
     }
 
+    /// A command that is not taken has told its caller.
     pub(super) fn send(self: &Arc<Self>, shop: &ShopId, mut work: Work) -> Result<(), Error> {
         loop {
-            let entrance = self.entrance(shop)?;
+            let entrance = match self.entrance(shop) {
+                Ok(entrance) => entrance,
+                Err(error) => return refused(work, error),
+            };
             match entrance.mailbox.post(work) {
                 Ok(()) => return Ok(()),
-                Err(Returned::Full) => return Err(Error::Busy),
+                Err(Returned::Full(work)) => return refused(work, Error::Busy),
                 Err(Returned::Gone(returned)) => {
                     self.forget(shop, &entrance.mailbox);
                     work = returned;
@@ -128,6 +132,11 @@ impl Directory {
 
 /// Keeps one shop served until it is idle or the server stops. A panic or a lost lease costs the
 /// shop its memory, which the journal gives back; other shops notice nothing.
+fn refused(work: Work, error: Error) -> Result<(), Error> {
+    turn_away(work, error);
+    Err(error)
+}
+
 async fn supervise(directory: Arc<Directory>, shop: ShopId, mailbox: Mailbox, doors: Doors) {
     let around = &directory.around;
     let mut panics = Panics::default();

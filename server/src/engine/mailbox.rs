@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
+use super::remembered::Place;
+use super::{Error, Outcome, Submission};
 use hawker_domain::id::RoomId;
 use hawker_domain::shop::{Pulse, Shop};
 use hawker_domain::time::Millis;
-use tokio::sync::oneshot;
-
-use super::remembered::Place;
-use super::{Error, Outcome, Submission};
 
 /// Lets an answer out, or says why there is none.
 pub(super) type Release = Box<dyn FnOnce(Result<(), Error>) + Send>;
 type Ask = Box<dyn FnOnce(&Shop, Millis) -> Release + Send>;
-pub(super) type Reply = oneshot::Sender<Result<Told, Error>>;
+type Hear = Box<dyn FnOnce(Result<Told, Error>) + Send>;
+
+/// Where a command's verdict goes. Dropped without one, it says that the outcome is not known.
+pub(super) struct Reply(Option<Hear>);
 
 /// What a shop tells a caller.
 #[derive(Debug)]
@@ -40,6 +41,27 @@ pub(super) enum Work {
     Wake,
 }
 
+impl Reply {
+    /// `hear` runs on the shop's own task: it passes the verdict on and does nothing else.
+    pub(super) fn new(hear: impl FnOnce(Result<Told, Error>) + Send + 'static) -> Self {
+        Self(Some(Box::new(hear)))
+    }
+
+    pub(super) fn send(mut self, verdict: Result<Told, Error>) {
+        if let Some(hear) = self.0.take() {
+            hear(verdict);
+        }
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        if let Some(hear) = self.0.take() {
+            hear(Err(Error::Unknown));
+        }
+    }
+}
+
 /// The sending side, shared by all connections.
 #[derive(Debug, Clone)]
 pub(super) struct Mailbox(flume::Sender<Work>);
@@ -50,7 +72,7 @@ pub(super) struct Inbox(flume::Receiver<Work>);
 
 /// Why work was not taken; it comes back with the reason.
 pub(super) enum Returned {
-    Full,
+    Full(Work),
     /// The shop has left memory meanwhile: wake it again.
     Gone(Work),
 }
@@ -63,7 +85,7 @@ pub(super) fn mailbox(works_max: usize) -> (Mailbox, Inbox) {
 impl Mailbox {
     pub(super) fn post(&self, work: Work) -> Result<(), Returned> {
         self.0.try_send(work).map_err(|error| match error {
-            flume::TrySendError::Full(_) => Returned::Full,
+            flume::TrySendError::Full(work) => Returned::Full(work),
             flume::TrySendError::Disconnected(work) => Returned::Gone(work),
         })
     }

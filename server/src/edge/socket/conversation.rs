@@ -1,7 +1,6 @@
 //! An identified connection: its requests in, its replies out, its places in rooms.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hawker_domain::time::{Millis, SpanMs};
@@ -14,10 +13,11 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::Surroundings;
+use super::replies::Replies;
 use super::seats::Seats;
 use crate::edge::auth::Identity;
 use crate::edge::limits::{Class, Excess, Excesses, Verdict};
-use crate::edge::service::{Caller, wire_auth};
+use crate::edge::service::{Caller, Prepared, wire_auth};
 use crate::hub::Topic;
 use crate::hub::{Connection, Frame, Registration};
 use crate::wire;
@@ -31,7 +31,7 @@ pub(super) struct Conversation {
     identity: Identity,
     seats: Seats,
     /// There from the first request on that a shop answers.
-    in_flight: Option<Arc<AtomicUsize>>,
+    replies: Option<Arc<Replies>>,
     /// Requests past a rate, and lines that could not be read, lately.
     excesses: Excesses,
     errors: Excesses,
@@ -55,7 +55,7 @@ impl Conversation {
             registration,
             identity,
             seats: Seats::default(),
-            in_flight: None,
+            replies: None,
             excesses: Excesses::default(),
             errors: Excesses::default(),
         }
@@ -130,8 +130,8 @@ impl Conversation {
     /// Requests that a shop answers: queued here in their order, answered when they are durable.
     fn on_shop_request(&mut self, id: RequestId, request: Request) {
         let limit = self.around.options.requests_in_flight_max;
-        let in_flight = Arc::clone(self.in_flight.get_or_insert_default());
-        if in_flight.load(Ordering::Relaxed) >= limit {
+        let replies = Arc::clone(self.replies.get_or_insert_default());
+        if replies.in_flight() >= limit {
             return self.refuse(Some(id), &Refusal::new(Code::TooManyInFlight));
         }
         let present_ms = match &request {
@@ -142,16 +142,36 @@ impl Conversation {
             _ => SpanMs(0),
         };
         let caller = Caller { identity: &self.identity, present_ms };
-        let answer = self.around.service.perform(caller, request);
-        let connection = self.connection().clone();
-        in_flight.fetch_add(1, Ordering::Relaxed);
-        tokio::spawn(async move {
-            let outcome = answer.await;
-            in_flight.fetch_sub(1, Ordering::Relaxed);
-            let mut line = Vec::with_capacity(512);
-            codec::encode_reply(id, &outcome, &mut line);
-            send_line(&connection, &line);
-        });
+        let service = &self.around.service;
+        let prepared = service.prepare(caller, &request);
+        let place = Replies::expect(&replies, id);
+        match prepared {
+            Ok(Prepared::Command(submission)) => {
+                let hear = move |verdict| place.verdict(request, verdict);
+                service.engine().submit_to(*submission, hear);
+            }
+            Ok(Prepared::Read(read)) => {
+                let service = service.clone();
+                tokio::spawn(async move { place.answer(service.read(read, request).await) });
+            }
+            Err(refusal) => place.answer(Err(refusal)),
+        }
+    }
+
+    /// Where answers come in that are on their way.
+    pub(super) fn replies(&self) -> Option<&Arc<Replies>> {
+        self.replies.as_ref()
+    }
+
+    /// The same, and where they go, for who is busy with the conversation.
+    pub(super) fn outgoing(&self) -> (Option<Arc<Replies>>, Arc<Connection>) {
+        (self.replies.clone(), self.connection().clone())
+    }
+
+    /// Sends the answers that have come in.
+    pub(super) fn on_replies(&self) {
+        let Some(replies) = &self.replies else { return };
+        replies.send_to(self.connection());
     }
 
     fn presence(&self, shop: &Id, room: &Id) -> Option<SpanMs> {
@@ -379,4 +399,10 @@ fn raw(line: &[u8]) -> Option<Box<RawValue>> {
 pub(super) fn send_line(connection: &Arc<Connection>, line: &[u8]) {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     connection.send(&Frame::line(line));
+}
+
+/// The same for several lines in one frame.
+pub(super) fn send_lines(connection: &Arc<Connection>, lines: &[u8]) {
+    let lines = lines.strip_suffix(b"\n").unwrap_or(lines);
+    connection.send(&Frame::lines(lines.split(|byte| *byte == b'\n')));
 }
