@@ -8,6 +8,6 @@ mod write;
 pub use parse::{Parsed, parse_body, parse_frame};
 pub use read::{Incoming, Unreadable, read_frame, read_line};
 pub use write::{
-    encode_gap, encode_joined, encode_ok, encode_push, encode_refusal, encode_reply,
-    encode_request, encode_room_push, encode_snapshot, stamp_push,
+    encode_desk_joined, encode_gap, encode_joined, encode_ok, encode_push, encode_refusal,
+    encode_reply, encode_request, encode_snapshot, encode_topic_push, stamp_push,
 };

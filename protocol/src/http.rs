@@ -2,12 +2,17 @@
 //! roles are the server's. Where a body is missing here it is one of `object` or `reply`, and a
 //! refusal is an `ErrorBody`.
 
+mod desk;
 mod event;
 mod order;
 mod room;
 mod sale;
 mod shop;
 
+pub use desk::{
+    FaqList, FileReport, ListAgents, ListSessions, PutFaq, PutQuickReply, QuickReplies, RateQuery,
+    ReadTranscript, SendMessage, SetCap, SetFaqCard, SetStatus, SetVerdict,
+};
 pub use event::{Event, EventPage, ListEvents};
 pub use order::{
     Buyer, BuyerErased, CancelOrder, CancelReason, ListOrders, OrderDetail, ReportPayment,

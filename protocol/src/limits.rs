@@ -50,7 +50,40 @@ pub const PHONE_CHARS_MAX: usize = 32;
 pub const POSTCODE_CHARS_MAX: usize = 16;
 pub const ORDER_REMINDERS_MAX: usize = 8;
 pub const ROLES_MAX: usize = 6;
-/// Topics that one hello resumes: a viewer has one room, an agent a desk and his chats.
+
+/// What a buyer or an agent writes in one message, in any script well within a frame.
+pub const CHAT_TEXT_CHARS_MAX: usize = 4_000;
+pub const EMOJI_CHARS_MAX: usize = 32;
+/// Messages that opening a conversation brings along, and the most of one page of its history.
+pub const MESSAGES_OPENED: usize = 50;
+pub const MESSAGES_PAGE_MAX: u32 = 100;
+pub const IMAGE_BYTES_MAX: u64 = 10 * 1024 * 1024;
+pub const VIDEO_BYTES_MAX: u64 = 100 * 1024 * 1024;
+/// What a buyer writes beside the stars he gives.
+pub const RATING_CHARS_MAX: usize = 1_000;
+pub const STARS_MAX: u32 = 5;
+pub const NOTE_CHARS_MAX: usize = 2_000;
+pub const TAGS_MAX: usize = 50;
+pub const TAG_CHARS_MAX: usize = 40;
+pub const REPORT_REASON_CHARS_MAX: usize = 500;
+pub const SEARCH_CHARS_MAX: usize = 100;
+pub const QUESTION_CHARS_MAX: usize = 200;
+pub const ANSWER_CHARS_MAX: usize = 2_000;
+/// Questions on the card that opens with the chat page.
+pub const CARD_QUESTIONS_MAX: usize = 5;
+pub const QUICK_REPLY_CHARS_MAX: usize = 1_000;
+/// The values for the `{name}`s of a quick reply.
+pub const VARIABLES_MAX: usize = 50;
+pub const VARIABLE_NAME_CHARS_MAX: usize = 64;
+pub const VARIABLE_CHARS_MAX: usize = 1_000;
+/// The most sessions one agent may be given.
+pub const CAP_MAX: u32 = 10_000;
+/// Automatic replies that may count, and marks that may exclude: each kind once.
+pub const AUTOMATIONS_MAX: usize = 2;
+pub const EXCLUSIONS_MAX: usize = 3;
+
+/// Topics that one hello resumes: a viewer has one room and one chat, an agent his desk and the
+/// chats he spoke in last. Others are opened again when somebody looks at them.
 pub const RESUME_TOPICS_MAX: usize = 32;
 
 /// Units in one claim or order line. With the dearest price (10^10) the product stays exact.

@@ -7,7 +7,10 @@ use serde::de::{self, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::described::scalar;
-use crate::limits::{LIKES_AT_ONCE_MAX, NUMBER_MAX, QUANTITY_MAX};
+use crate::limits::{
+    CAP_MAX, LIKES_AT_ONCE_MAX, MESSAGES_PAGE_MAX, NUMBER_MAX, PAGE_ITEMS_MAX, QUANTITY_MAX,
+    STARS_MAX,
+};
 
 struct Bounded {
     min: u64,
@@ -80,6 +83,20 @@ numbers! {
     Count(u64) in 0..=NUMBER_MAX;
     /// Likes since the last report.
     Likes(u32) in 1..=u64::from(LIKES_AT_ONCE_MAX);
+    /// One reception of a buyer: the number of its opening in the shop, from 1.
+    SessionId(u64) in 1..=NUMBER_MAX;
+    /// The number of a message in its conversation, from 1 without gaps.
+    MessageSeq(u64) in 1..=NUMBER_MAX;
+    /// How often a session changed its owner. What was meant for an older owner is refused.
+    OwnerEpoch(u32) in 0..=u64::from(u32::MAX);
+    /// How many sessions an agent holds at most. 0: none are given to him.
+    Cap(u32) in 0..=u64::from(CAP_MAX);
+    /// How a buyer liked a session.
+    Stars(u8) in 1..=u64::from(STARS_MAX);
+    /// The size of a page of a list.
+    PageLimit(u32) in 1..=u64::from(PAGE_ITEMS_MAX);
+    /// The size of a page of messages.
+    MessageLimit(u32) in 1..=u64::from(MESSAGES_PAGE_MAX);
 }
 
 #[cfg(test)]

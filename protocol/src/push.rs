@@ -1,6 +1,14 @@
 //! What the server says unasked. Owns every push's name and fields; when one is sent, and to whom,
 //! is the server's business.
 
+mod desk;
+
+pub use desk::{
+    ChatMessage, ChatPosition, ChatReadPush, ChatRecalled, ChatSessionPush, ChatTypingPush,
+    DeskAgent, DeskAlert, DeskAssigned, DeskGap, DeskReportPush, DeskSession, DeskSettings,
+    DeskUnassigned,
+};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -98,6 +106,20 @@ pushes! {
     ReservationPush = "reservation.changed", Personal;
     OrderPush = "order.changed", Personal;
     OrderReminder = "order.reminder", Personal;
+    ChatMessage = "chat.message", Sequenced;
+    ChatRecalled = "chat.recalled", Topic;
+    ChatReadPush = "chat.read", Topic;
+    ChatTypingPush = "chat.typing", Topic;
+    ChatSessionPush = "chat.session", Topic;
+    ChatPosition = "chat.position", Topic;
+    DeskAssigned = "desk.assigned", Personal;
+    DeskUnassigned = "desk.unassigned", Personal;
+    DeskSession = "desk.session", Sequenced;
+    DeskAgent = "desk.agent", Sequenced;
+    DeskAlert = "desk.alert", Sequenced;
+    DeskReportPush = "desk.report", Sequenced;
+    DeskSettings = "desk.settings", Sequenced;
+    DeskGap = "desk.gap", Topic;
     Drain = "drain", Personal;
 }
 

@@ -1,5 +1,14 @@
 //! What a yes carries. Owns the `ok` of every request; a no is a `refusal`.
 
+mod desk;
+
+pub use desk::{
+    AgentChanged, ChatOpened, ChatSent, ChatSessionChanged, ConversationChanged,
+    ConversationOpened, DeskJoined, FaqSaved, Found, Hit, HolidayChanged, Marked, Messages,
+    PolicyChanged, QuickReplySaved, ReportChanged, ResponseRate, SessionChanged, Sessions, Team,
+    Texts, Transcript, Watching,
+};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -11,7 +20,7 @@ use crate::limits;
 use crate::number::{Count, EpochMs, Minor};
 use crate::object::{
     Comment, ItemState, Me, Order, Reservation, Role, Room, RoomSnapshot, Sale, SaleState, Shop,
-    Waiting,
+    Snapshot, Waiting,
 };
 use crate::topic::Topic;
 
@@ -37,6 +46,9 @@ answers! {
     Welcome Refreshed Pong Done Joined Commented Rooms RoomChanged KeywordsChanged Restricted
     Dashboard Claimed Waitlisted SaleChanged ReservationChanged OrderChanged Orders Following
     ShopChanged
+    ChatOpened ChatSent ChatSessionChanged Marked Messages DeskJoined AgentChanged Team Sessions
+    SessionChanged ReportChanged ResponseRate ConversationOpened Watching ConversationChanged Found
+    Transcript Texts FaqSaved QuickReplySaved HolidayChanged PolicyChanged
 }
 
 /// To `hello`: who you are here, and the topics that go on.
@@ -62,28 +74,40 @@ pub struct Welcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
 pub struct Limits {
     pub message_bytes_max: usize,
+    /// For those who bring a role of the staff.
+    pub staff_message_bytes_max: usize,
     pub frame_requests_max: usize,
     pub requests_in_flight_max: usize,
     pub requests_per_s: u32,
     pub comment_chars_max: usize,
     pub likes_per_s_max: u32,
+    pub chat_text_chars_max: usize,
+    pub image_bytes_max: u64,
+    pub video_bytes_max: u64,
+    pub resume_topics_max: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             message_bytes_max: limits::MESSAGE_BYTES_MAX,
+            staff_message_bytes_max: limits::STAFF_MESSAGE_BYTES_MAX,
             frame_requests_max: limits::FRAME_REQUESTS_MAX,
             requests_in_flight_max: limits::REQUESTS_IN_FLIGHT_MAX,
             requests_per_s: limits::REQUEST_RATE.per_s,
             comment_chars_max: limits::COMMENT_CHARS_MAX,
             likes_per_s_max: limits::LIKES_PER_S_MAX,
+            chat_text_chars_max: limits::CHAT_TEXT_CHARS_MAX,
+            image_bytes_max: limits::IMAGE_BYTES_MAX,
+            video_bytes_max: limits::VIDEO_BYTES_MAX,
+            resume_topics_max: limits::RESUME_TOPICS_MAX,
         }
     }
 }
 
 /// How a topic goes on: with everything that was missed, or, when that is no longer kept, with a
-/// snapshot. Never with a part of it.
+/// snapshot. Never with a part of it. A conversation has no snapshot: open it again where it was
+/// not recovered.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, TS)]
 #[ts(optional_fields)]
 pub struct Resumed {
@@ -92,17 +116,19 @@ pub struct Resumed {
     /// The last one of the topic that is contained here.
     pub seq: u64,
     pub recovered: bool,
-    /// The missed pushes in their order, as they were sent to the others.
+    /// The missed pushes in their order, as they were sent to the others. Those of a conversation
+    /// end with what has no `seq`: which of its last messages were recalled, how far either side
+    /// has read, and the session.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[ts(type = "Push[]")]
     #[schemars(with = "Vec<serde_json::Value>")]
     pub missed: Vec<Box<RawValue>>,
-    /// Present when not recovered.
+    /// Present when a room or a desk was not recovered.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[ts(as = "Option<RoomSnapshot>", optional)]
-    #[schemars(with = "Option<RoomSnapshot>")]
+    #[ts(as = "Option<Snapshot>", optional)]
+    #[schemars(with = "Option<Snapshot>")]
     pub snapshot: Option<Box<RawValue>>,
-    /// The user's own state: personal pushes that were missed show in it.
+    /// The user's own state, with a room: personal pushes that were missed show in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub me: Option<Me>,
     #[serde(skip_serializing_if = "Option::is_none")]

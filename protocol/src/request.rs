@@ -1,13 +1,33 @@
 //! What a client asks for. Owns every request's name, fields and the reply it gets; how a line
 //! becomes a request is `codec`'s business.
 
+mod chat;
 mod conversation;
+mod desk;
+mod desk_chat;
+mod desk_settings;
 mod order;
 mod room;
 mod sale;
 mod shop;
 
+pub use chat::{
+    ChatFaq, ChatHistory, ChatOpen, ChatRate, ChatRead, ChatRecall, ChatSend, ChatTyping,
+};
 pub use conversation::{Hello, Ping, Refresh, ResumeAt};
+pub use desk::{
+    DeskAssign, DeskCap, DeskClose, DeskJoin, DeskLeave, DeskList, DeskLogOut, DeskNoReply,
+    DeskReport, DeskResponseRate, DeskStatus, DeskTake, DeskTeam, DeskTransfer, DeskVerdict,
+    RateBy,
+};
+pub use desk_chat::{
+    BuyerBlock, BuyerUnblock, DeskExport, DeskHistory, DeskNote, DeskOpen, DeskRead, DeskRecall,
+    DeskSearch, DeskSend, DeskTag, DeskTyping, DeskUnwatch, DeskWatch, ExportOf,
+};
+pub use desk_settings::{
+    DeskPolicy, DeskQuickReplies, FaqCard, FaqRemove, FaqSet, QuickReplyRemove, QuickReplySet,
+    ShopHoliday,
+};
 pub use order::{
     Basket, BasketLine, OrderCancel, OrderList, OrderPay, OrderPlace, ReservationRelease,
 };
@@ -171,4 +191,53 @@ requests! {
     ShopFollow = "shop.follow", changes, Following;
     ShopUnfollow = "shop.unfollow", changes, Following;
     ShopSettings = "shop.settings", changes, ShopChanged;
+
+    ChatOpen = "chat.open", shop, ChatOpened;
+    ChatSend = "chat.send", changes, ChatSent;
+    ChatFaq = "chat.faq", changes, ChatSessionChanged;
+    ChatRead = "chat.read", shop, Marked;
+    ChatTyping = "chat.typing", shop, Done;
+    ChatRecall = "chat.recall", changes, Done;
+    ChatHistory = "chat.history", shop, Messages;
+    ChatRate = "chat.rate", changes, ChatSessionChanged;
+
+    DeskJoin = "desk.join", shop, DeskJoined;
+    DeskLeave = "desk.leave", shop, Done;
+    DeskLogOut = "desk.log_out", changes, AgentChanged;
+    DeskStatus = "desk.status", changes, AgentChanged;
+    DeskCap = "desk.cap", changes, AgentChanged;
+    DeskTeam = "desk.team", shop, Team;
+    DeskList = "desk.list", shop, Sessions;
+    DeskTake = "desk.take", changes, SessionChanged;
+    DeskAssign = "desk.assign", changes, SessionChanged;
+    DeskTransfer = "desk.transfer", changes, SessionChanged;
+    DeskClose = "desk.close", changes, SessionChanged;
+    DeskNoReply = "desk.no_reply", changes, SessionChanged;
+    DeskReport = "desk.report", changes, ReportChanged;
+    DeskVerdict = "desk.verdict", changes, ReportChanged;
+    DeskResponseRate = "desk.response_rate", shop, ResponseRate;
+
+    DeskOpen = "desk.open", shop, ConversationOpened;
+    DeskWatch = "desk.watch", shop, Watching;
+    DeskUnwatch = "desk.unwatch", shop, Done;
+    DeskSend = "desk.send", changes, ChatSent;
+    DeskRead = "desk.read", shop, Marked;
+    DeskTyping = "desk.typing", shop, Done;
+    DeskRecall = "desk.recall", changes, Done;
+    DeskHistory = "desk.history", shop, Messages;
+    DeskNote = "desk.note", changes, Done;
+    DeskTag = "desk.tag", changes, Done;
+    BuyerBlock = "buyer.block", changes, ConversationChanged;
+    BuyerUnblock = "buyer.unblock", changes, ConversationChanged;
+    DeskSearch = "desk.search", shop, Found;
+    DeskExport = "desk.export", shop, Transcript;
+
+    DeskQuickReplies = "desk.quick_replies", shop, Texts;
+    FaqSet = "faq.set", changes, FaqSaved;
+    FaqRemove = "faq.remove", changes, Done;
+    FaqCard = "faq.card", changes, Done;
+    QuickReplySet = "quick_reply.set", changes, QuickReplySaved;
+    QuickReplyRemove = "quick_reply.remove", changes, Done;
+    ShopHoliday = "shop.holiday", changes, HolidayChanged;
+    DeskPolicy = "desk.policy", changes, PolicyChanged;
 }

@@ -1,12 +1,13 @@
-//! Texts and lists with a bound in their type. Owns the counting; what a text may say (control
-//! characters, keywords) is decided where it is used.
+//! Texts, lists and maps with a bound in their type. Owns the counting; what a text may say
+//! (control characters, keywords) is decided where it is used.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{self, SeqAccess, Unexpected, Visitor};
+use serde::de::{self, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use ts_rs::{Config, TS, TypeVisitor};
 
@@ -193,6 +194,96 @@ impl<T: TS + 'static, const MAX: usize> TS for List<T, MAX> {
     }
 }
 
+/// At most `MAX` named things, in the order of their names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Map<K, V, const MAX: usize>(BTreeMap<K, V>);
+
+impl<K, V, const MAX: usize> Map<K, V, MAX> {
+    pub fn into_map(self) -> BTreeMap<K, V> {
+        self.0
+    }
+}
+
+impl<K, V, const MAX: usize> Default for Map<K, V, MAX> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<K: Ord, V, const MAX: usize> TryFrom<BTreeMap<K, V>> for Map<K, V, MAX> {
+    type Error = TooMany;
+
+    fn try_from(items: BTreeMap<K, V>) -> Result<Self, TooMany> {
+        if items.len() <= MAX { Ok(Self(items)) } else { Err(TooMany { max: MAX }) }
+    }
+}
+
+impl<K, V, const MAX: usize> Deref for Map<K, V, MAX> {
+    type Target = BTreeMap<K, V>;
+
+    fn deref(&self) -> &BTreeMap<K, V> {
+        &self.0
+    }
+}
+
+impl<'de, K, V, const MAX: usize> Deserialize<'de> for Map<K, V, MAX>
+where
+    K: Deserialize<'de> + Ord,
+    V: Deserialize<'de>,
+{
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ItemsVisitor<K, V, const MAX: usize>(PhantomData<(K, V)>);
+
+        impl<'de, K, V, const MAX: usize> Visitor<'de> for ItemsVisitor<K, V, MAX>
+        where
+            K: Deserialize<'de> + Ord,
+            V: Deserialize<'de>,
+        {
+            type Value = Map<K, V, MAX>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "at most {MAX} names with their values")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut items = BTreeMap::new();
+                while let Some((name, value)) = map.next_entry()? {
+                    if items.insert(name, value).is_some() {
+                        return Err(de::Error::custom("a name stands there twice"));
+                    }
+                    if items.len() > MAX {
+                        return Err(de::Error::invalid_length(MAX + 1, &self));
+                    }
+                }
+                Ok(Map(items))
+            }
+        }
+
+        deserializer.deserialize_map(ItemsVisitor(PhantomData))
+    }
+}
+
+impl<K: JsonSchema, V: JsonSchema, const MAX: usize> JsonSchema for Map<K, V, MAX> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("MapOf{}To{}Max{MAX}", K::schema_name(), V::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let (names, values) = (generator.subschema_for::<K>(), generator.subschema_for::<V>());
+        json_schema!({
+            "type": "object",
+            "propertyNames": names,
+            "additionalProperties": values,
+            "maxProperties": MAX
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,5 +301,17 @@ mod tests {
         assert!(serde_json::from_str::<List<u8, 2>>("[1,2]").is_ok());
         let error = serde_json::from_str::<List<u8, 2>>("[1,2,3]").unwrap_err();
         assert!(error.to_string().contains("a list of at most 2"), "{error}");
+    }
+
+    #[test]
+    fn a_map_ends_at_its_bound_and_names_nothing_twice() {
+        type Two = Map<Text<2>, Text<3>, 2>;
+        assert!(serde_json::from_str::<Two>(r#"{"a":"1","b":"2"}"#).is_ok());
+        let refused = |text: &str| serde_json::from_str::<Two>(text).unwrap_err().to_string();
+        let problem = refused(r#"{"a":"1","b":"2","c":"3"}"#);
+        assert!(problem.contains("at most 2 names"), "{problem}");
+        assert!(refused(r#"{"a":"1","a":"2"}"#).contains("stands there twice"));
+        assert!(refused(r#"{"abc":"1"}"#).contains("at most 2 characters"));
+        assert!(refused(r#"{"a":"1234"}"#).contains("at most 3 characters"));
     }
 }

@@ -12,22 +12,46 @@ use crate::id::Id;
 /// Each topic has one `seq` without gaps under an `epoch`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Topic {
-    Room { shop: Id, room: Id },
+    Room {
+        shop: Id,
+        room: Id,
+    },
+    /// The agents' side of a shop.
+    Desk {
+        shop: Id,
+    },
+    /// All that a shop and one buyer ever said to each other. Its `seq` is the message's number
+    /// and never restarts: the epoch is always `"1"`.
+    Conversation {
+        shop: Id,
+        buyer: Id,
+    },
 }
+
+/// The epoch of every conversation.
+pub const CONVERSATION_EPOCH: &str = "1";
 
 /// Why a text is no topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a topic such as room:<shop>/<room>")]
+#[error("a topic: room:<shop>/<room>, desk:<shop> or conversation:<shop>/<buyer>")]
 pub struct InvalidTopic;
 
 impl FromStr for Topic {
     type Err = InvalidTopic;
 
     fn from_str(text: &str) -> Result<Self, InvalidTopic> {
-        let names = text.strip_prefix("room:").ok_or(InvalidTopic)?;
-        let (shop, room) = names.split_once('/').ok_or(InvalidTopic)?;
+        let (kind, names) = text.split_once(':').ok_or(InvalidTopic)?;
         let id = |name: &str| Id::parse(name).map_err(|_| InvalidTopic);
-        Ok(Self::Room { shop: id(shop)?, room: id(room)? })
+        if kind == "desk" {
+            return Ok(Self::Desk { shop: id(names)? });
+        }
+        let (shop, name) = names.split_once('/').ok_or(InvalidTopic)?;
+        let (shop, name) = (id(shop)?, id(name)?);
+        match kind {
+            "room" => Ok(Self::Room { shop, room: name }),
+            "conversation" => Ok(Self::Conversation { shop, buyer: name }),
+            _ => Err(InvalidTopic),
+        }
     }
 }
 
@@ -35,6 +59,8 @@ impl fmt::Display for Topic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Room { shop, room } => write!(f, "room:{shop}/{room}"),
+            Self::Desk { shop } => write!(f, "desk:{shop}"),
+            Self::Conversation { shop, buyer } => write!(f, "conversation:{shop}/{buyer}"),
         }
     }
 }
@@ -56,7 +82,11 @@ impl<'de> Deserialize<'de> for Topic {
 }
 
 scalar!(Topic, "Topic", "string", {
-    "type": "string", "pattern": "^room:[A-Za-z0-9_-]{1,64}/[A-Za-z0-9_-]{1,64}$"
+    "type": "string",
+    "pattern": (concat!(
+        "^(desk:[A-Za-z0-9_-]{1,64}",
+        "|(room|conversation):[A-Za-z0-9_-]{1,64}/[A-Za-z0-9_-]{1,64})$"
+    ))
 });
 
 #[cfg(test)]
@@ -65,9 +95,11 @@ mod tests {
 
     #[test]
     fn a_topic_reads_back_as_it_was_written() {
-        let topic: Topic = "room:acme/r1".parse().unwrap();
-        assert_eq!(topic.to_string(), "room:acme/r1");
-        for text in ["", "room:", "room:acme", "desk:acme", "room:acme/", "room:a/b/c"] {
+        for text in ["room:acme/r1", "desk:acme", "conversation:acme/u1"] {
+            assert_eq!(text.parse::<Topic>().unwrap().to_string(), text);
+        }
+        let bad = ["", "room:", "room:acme", "room:acme/", "room:a/b/c", "desk:", "desk:a/b"];
+        for text in bad.into_iter().chain(["conversation:a", "sale:a/b", "acme/r1", "desk"]) {
             assert_eq!(text.parse::<Topic>(), Err(InvalidTopic), "{text}");
         }
     }

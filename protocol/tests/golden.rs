@@ -5,12 +5,13 @@
 use std::collections::BTreeSet;
 
 use hawker_protocol::codec::{
-    encode_gap, encode_joined, encode_ok, encode_push, encode_refusal, encode_reply,
-    encode_request, encode_room_push, encode_snapshot, parse_frame, read_frame, read_line,
-    stamp_push,
+    encode_desk_joined, encode_gap, encode_joined, encode_ok, encode_push, encode_refusal,
+    encode_reply, encode_request, encode_snapshot, encode_topic_push, parse_frame, read_frame,
+    read_line, stamp_push,
 };
-use hawker_protocol::reply::{Answer, Joined};
-use hawker_protocol::{Code, Push, Refusal, Request, RequestId, reply};
+use hawker_protocol::object::Snapshot;
+use hawker_protocol::reply::{Answer, DeskJoined, Joined};
+use hawker_protocol::{Code, Push, Refusal, Request, RequestId, Topic, reply};
 
 const REQUESTS: &str = include_str!("golden/requests.jsonl");
 const REPLIES: &str = include_str!("golden/replies.txt");
@@ -64,6 +65,28 @@ fn name(answer: &Answer) -> &'static str {
         Answer::Orders(_) => "Orders",
         Answer::Following(_) => "Following",
         Answer::ShopChanged(_) => "ShopChanged",
+        Answer::ChatOpened(_) => "ChatOpened",
+        Answer::ChatSent(_) => "ChatSent",
+        Answer::ChatSessionChanged(_) => "ChatSessionChanged",
+        Answer::Marked(_) => "Marked",
+        Answer::Messages(_) => "Messages",
+        Answer::DeskJoined(_) => "DeskJoined",
+        Answer::AgentChanged(_) => "AgentChanged",
+        Answer::Team(_) => "Team",
+        Answer::Sessions(_) => "Sessions",
+        Answer::SessionChanged(_) => "SessionChanged",
+        Answer::ReportChanged(_) => "ReportChanged",
+        Answer::ResponseRate(_) => "ResponseRate",
+        Answer::ConversationOpened(_) => "ConversationOpened",
+        Answer::Watching(_) => "Watching",
+        Answer::ConversationChanged(_) => "ConversationChanged",
+        Answer::Found(_) => "Found",
+        Answer::Transcript(_) => "Transcript",
+        Answer::Texts(_) => "Texts",
+        Answer::FaqSaved(_) => "FaqSaved",
+        Answer::QuickReplySaved(_) => "QuickReplySaved",
+        Answer::HolidayChanged(_) => "HolidayChanged",
+        Answer::PolicyChanged(_) => "PolicyChanged",
     }
 }
 
@@ -83,6 +106,9 @@ fn answer(name: &str, line: &str) -> (RequestId, Answer) {
         Welcome Refreshed Pong Done Joined Commented Rooms RoomChanged KeywordsChanged Restricted
         Dashboard Claimed Waitlisted SaleChanged ReservationChanged OrderChanged Orders Following
         ShopChanged
+        ChatOpened ChatSent ChatSessionChanged Marked Messages DeskJoined AgentChanged Team Sessions
+        SessionChanged ReportChanged ResponseRate ConversationOpened Watching ConversationChanged
+        Found Transcript Texts FaqSaved QuickReplySaved HolidayChanged PolicyChanged
     );
     (incoming.re.unwrap(), answer)
 }
@@ -99,7 +125,7 @@ fn every_reply_is_read_and_written_as_committed() {
         assert_eq!(text(&out).trim_end(), line);
         seen.insert(kind);
     }
-    assert_eq!(seen.len(), 19);
+    assert_eq!(seen.len(), 41);
 }
 
 #[test]
@@ -116,7 +142,7 @@ fn every_push_is_read_and_written_as_committed() {
                 stamped.clone_from(&direct);
             }
             Some(topic) => {
-                encode_room_push(&push, topic, incoming.seq, &mut direct);
+                encode_topic_push(&push, topic, incoming.seq, &mut direct);
                 let mut plain = Vec::new();
                 encode_push(&push, &mut plain);
                 stamp_push(&plain, topic, incoming.seq, &mut stamped);
@@ -143,6 +169,41 @@ fn a_snapshot_that_was_encoded_once_fits_every_message_around_it() {
     out.clear();
     encode_gap("room:acme/r1", 4100, 4181, Some(&snapshot), &mut out);
     assert_eq!(text(&out).trim_end(), gap);
+}
+
+#[test]
+fn a_desks_snapshot_fits_its_join_and_its_gap() {
+    let line = REPLIES.lines().find_map(|row| row.strip_prefix("DeskJoined ")).unwrap();
+    let incoming = read_line(line).unwrap();
+    let joined: DeskJoined = incoming.ok().unwrap().unwrap();
+    let snapshot = encode_snapshot(&joined.snapshot);
+    let mut out = Vec::new();
+    encode_desk_joined(incoming.re.unwrap(), &joined.me, &snapshot, &mut out);
+    assert_eq!(text(&out).trim_end(), line);
+
+    let gaps: Vec<&str> = PUSHES.lines().filter(|line| line.contains("desk.gap")).collect();
+    out.clear();
+    encode_gap("desk:acme", 5, 11, None, &mut out);
+    encode_gap("desk:acme", 5, 12, Some(&snapshot), &mut out);
+    assert_eq!(text(&out).lines().collect::<Vec<_>>(), gaps);
+}
+
+#[test]
+fn the_snapshot_of_a_resume_is_the_topics_own_kind() {
+    let snapshots =
+        REPLIES.lines().filter_map(|row| row.strip_prefix("Welcome ")).flat_map(|line| {
+            let welcome: reply::Welcome = read_line(line).unwrap().ok().unwrap().unwrap();
+            welcome.resumed.into_iter().filter_map(|it| Some((it.topic, it.snapshot?)))
+        });
+    let mut kinds = BTreeSet::new();
+    for (topic, snapshot) in snapshots {
+        match (topic, serde_json::from_str(snapshot.get()).unwrap()) {
+            (Topic::Room { .. }, Snapshot::Room(_)) => kinds.insert("room"),
+            (Topic::Desk { .. }, Snapshot::Desk(_)) => kinds.insert("desk"),
+            (topic, snapshot) => panic!("{topic}: {snapshot:?}"),
+        };
+    }
+    assert_eq!(kinds.len(), 2);
 }
 
 #[test]

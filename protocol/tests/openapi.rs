@@ -29,6 +29,13 @@ fn every_body_becomes_components_that_keep_bounds_choices_and_references() {
     components::<http::CancelOrder>(&mut all);
     components::<object::RoomSnapshot>(&mut all);
     components::<reply::Dashboard>(&mut all);
+    components::<http::SendMessage>(&mut all);
+    components::<http::RateQuery>(&mut all);
+    components::<http::ListSessions>(&mut all);
+    components::<object::PolicyChange>(&mut all);
+    components::<reply::Transcript>(&mut all);
+    components::<reply::ResponseRate>(&mut all);
+    components::<reply::Team>(&mut all);
     let text = all.into_iter().collect::<Vec<_>>().join("\n");
     for part in [
         "#/components/schemas/SaleSpec",
@@ -40,6 +47,10 @@ fn every_body_becomes_components_that_keep_bounds_choices_and_references() {
         r#""maximum":9007199254740991"#,
         r#""sold_out""#,
         "all_rooms",
+        r#""maxLength":4000"#,
+        r#""maxProperties":50"#,
+        r#""enum":["quick_reply"]"#,
+        r#""requeue_unanswered""#,
     ] {
         assert!(text.contains(part), "{part} got lost in\n{text}");
     }

@@ -58,11 +58,18 @@ fn the_readme_lists_every_refusal_and_close_code() {
 fn the_readme_shows_requests_that_are_understood() {
     let text = std::fs::read_to_string(path()).unwrap();
     let requests: Vec<&str> = text.lines().filter(|line| line.starts_with(r#"{"id":"#)).collect();
-    assert_eq!(requests.len(), 4);
+    assert_eq!(requests.len(), 10);
     for line in requests {
         assert!(parse_frame(line).all(|parsed| parsed.is_ok()), "{line}");
     }
     for line in text.lines().filter(|line| line.starts_with(r#"{"re":"#)) {
         read_line(line).expect(line);
+    }
+    let pushes = text.lines().filter(|line| line.starts_with(r#"{"type":"chat."#));
+    let pushes: Vec<_> =
+        pushes.chain(text.lines().filter(|line| line.contains("desk.assigned\""))).collect();
+    assert_eq!(pushes.len(), 2);
+    for line in pushes {
+        assert!(read_line(line).unwrap().push().unwrap().is_some(), "{line}");
     }
 }

@@ -491,7 +491,7 @@ impl Source for Delivery {
     fn tombstone(&self, topic: &Topic, seq: u64) -> Bytes {
         let mut line = Vec::new();
         let nothing = push::RoomRedacted {}.into();
-        codec::encode_room_push(&nothing, topic.as_str(), Some(seq), &mut line);
+        codec::encode_topic_push(&nothing, topic.as_str(), Some(seq), &mut line);
         without_line_feed(line)
     }
 }

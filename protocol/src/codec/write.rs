@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::id::RequestId;
-use crate::object::{Me, RoomSnapshot};
+use crate::object::{Agent, Me};
 use crate::push::Push;
 use crate::refusal::Refusal;
 use crate::reply::Answer;
@@ -73,8 +73,23 @@ pub fn encode_joined(re: RequestId, presence: &str, me: &Me, snapshot: &[u8], ou
     });
 }
 
-/// The snapshot alone, for `encode_joined`, `encode_gap` and `Resumed`. No line feed.
-pub fn encode_snapshot(snapshot: &RoomSnapshot) -> Vec<u8> {
+/// Appends the reply to `desk.join` around a snapshot that was encoded once for everybody.
+pub fn encode_desk_joined(re: RequestId, me: &Agent, snapshot: &[u8], out: &mut Vec<u8>) {
+    line(out, |out| {
+        out.extend_from_slice(b"{\"re\":");
+        number(u64::from(re.get()), out);
+        out.extend_from_slice(b",\"ok\":{\"me\":");
+        serde_json::to_writer(&mut *out, me)?;
+        out.extend_from_slice(b",\"snapshot\":");
+        out.extend_from_slice(snapshot);
+        out.extend_from_slice(b"}}");
+        Ok(())
+    });
+}
+
+/// A `RoomSnapshot` or a `DeskSnapshot` alone, for the replies to joins, for `encode_gap` and for
+/// `Resumed`. No line feed.
+pub fn encode_snapshot(snapshot: &impl Serialize) -> Vec<u8> {
     let mut out = Vec::new();
     whole(&mut out, |out| serde_json::to_writer(out, snapshot));
     out
@@ -88,8 +103,8 @@ pub fn encode_push(push: &Push, out: &mut Vec<u8>) {
     });
 }
 
-/// Appends a room's push with its topic, and with its place in the topic's sequence if it has one.
-pub fn encode_room_push(push: &Push, topic: &str, seq: Option<u64>, out: &mut Vec<u8>) {
+/// Appends a topic's push with the topic, and with its place in the topic's sequence if it has one.
+pub fn encode_topic_push(push: &Push, topic: &str, seq: Option<u64>, out: &mut Vec<u8>) {
     line(out, |out| {
         head(push, out);
         place(topic, seq, out);
@@ -110,10 +125,13 @@ pub fn stamp_push(encoded: &[u8], topic: &str, seq: Option<u64>, out: &mut Vec<u
     out.extend_from_slice(rest);
 }
 
-/// Appends `room.gap` around a snapshot that was encoded once for everybody.
+/// Appends `room.gap` or, to a desk's topic, `desk.gap` around a snapshot that was encoded once for
+/// everybody.
 pub fn encode_gap(topic: &str, from: u64, to: u64, snapshot: Option<&[u8]>, out: &mut Vec<u8>) {
+    let is_desk = topic.starts_with("desk:");
     line(out, |out| {
-        out.extend_from_slice(b"{\"type\":\"room.gap\"");
+        out.extend_from_slice(TYPE_HEAD);
+        out.extend_from_slice(if is_desk { b"desk.gap\"" } else { b"room.gap\"" });
         place(topic, None, out);
         out.extend_from_slice(b",\"from\":");
         number(from, out);

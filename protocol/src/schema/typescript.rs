@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use ts_rs::{Config, TS, TypeVisitor};
 
 use crate::close::CloseCode;
+use crate::limits::RESUME_TOPICS_MAX;
 use crate::push::{self, Envelope, Push};
 use crate::refusal::Code;
 use crate::request::{self, Request};
@@ -54,6 +55,8 @@ impl File {
     fn write(self) -> String {
         let mut out = HEAD.to_owned();
         line(&mut out, format_args!("export const SUB_PROTOCOL = \"{SUB_PROTOCOL}\";\n"));
+        line(&mut out, format_args!("/** Topics that one hello may resume. */"));
+        line(&mut out, format_args!("export const RESUME_TOPICS_MAX = {RESUME_TOPICS_MAX};\n"));
         line(&mut out, format_args!("/** Every refusal's code. */\nexport type Code ="));
         for code in Code::ALL {
             line(&mut out, format_args!("  | \"{}\"", code.as_str()));

@@ -8,7 +8,8 @@ import { backOffMs, mayReconnect, ServerClock } from "./timing.js";
 import { Topics } from "./topics.js";
 import { CHANGES } from "./types.gen.js";
 import type {
-  Joined, Me, Pong, Push, Refusal, Refreshed, Requests, Resumed, RoomSnapshot, Welcome,
+  ChatOpened, ConversationOpened, DeskJoined, DeskSnapshot, Joined, Me, Pong, Push, Refusal,
+  Refreshed, Requests, Resumed, RoomSnapshot, Snapshot, Watching, Welcome,
 } from "./types.gen.js";
 import { uuidv7 } from "./uuid.js";
 
@@ -37,6 +38,10 @@ export interface Events {
   push: Push;
   /** Everything in a room, because it was joined, or because something was missed. */
   snapshot: { topic: string; snapshot: RoomSnapshot };
+  /** The present state of a desk, for the same reasons: ask for its lists and its team again. */
+  desk: { topic: string; snapshot: DeskSnapshot };
+  /** A conversation that was opened, or opened again because something was missed. */
+  conversation: { topic: string; opened: ChatOpened | ConversationOpened };
   /** The buyer's own state in the shop of that topic. */
   me: { topic: string; me: Me };
   /** A topic that does not go on. */
@@ -81,7 +86,11 @@ const AGAIN: ReadonlySet<string> = new Set([
   "too_many_requests_in_flight",
 ]);
 /** Worthless once they are late. */
-const PERISHABLE: ReadonlySet<string> = new Set(["room.like", "room.watch"]);
+const PERISHABLE: ReadonlySet<string> = new Set([
+  "room.like", "room.watch", "chat.typing", "desk.typing",
+]);
+/** Their replies contain the pushes of a topic up to a place in it. */
+const OPENS: ReadonlySet<string> = new Set(["room.join", "desk.join", "chat.open", "desk.open"]);
 
 export function connect(options: Options): Client {
   return new Client(options);
@@ -104,6 +113,8 @@ export class Client {
   /** When the server that goes away wants us back. */
   #backAt = 0;
   #state: State = "connecting";
+  /** Who the server says we are. */
+  #user = "";
 
   constructor(options: Options) {
     const Socket = options.WebSocket ?? (globalThis as { WebSocket?: SocketConstructor }).WebSocket;
@@ -137,7 +148,9 @@ export class Client {
   request<T extends Type>(type: T, fields: Fields<T>, options?: RequestOptions): Promise<Ok<T>> {
     const sent: Record<string, unknown> = { ...fields };
     if (CHANGES.has(type)) sent["command_id"] ??= uuidv7();
-    if (type === "room.join") this.#topics.awaitJoin(topicOf(sent));
+    const topic = this.#topicOf(type, sent);
+    // Before the first welcome nobody knows whose conversation it is, and nothing can overtake.
+    if (OPENS.has(type) && !topic.endsWith("/")) this.#topics.awaitOpening(topic);
     return new Promise<Ok<T>>((resolve, reject) => {
       if (this.#state === "closed") {
         reject(new ConnectionEnded(1000, "the client was closed"));
@@ -212,6 +225,7 @@ export class Client {
     this.#after("stable", STABLE_MS, () => (this.#attempt = 0));
     this.#backAt = 0;
     this.#ready = true;
+    this.#user = welcome.user;
     this.#clock.guess(welcome.now, Date.now());
     this.#setState("open");
     this.#emit("welcome", welcome);
@@ -226,14 +240,15 @@ export class Client {
     const topic = resumed.topic;
     this.#topics.resumed(resumed);
     if (resumed.error && AGAIN.has(resumed.error.code)) {
-      this.#rejoin(topic);
+      this.#reopen(topic);
       return;
     }
     if (resumed.error) {
       this.#emit("left", { topic, refusal: resumed.error });
       return;
     }
-    if (resumed.snapshot) this.#emit("snapshot", { topic, snapshot: resumed.snapshot });
+    if (resumed.snapshot) this.#showSnapshot(resumed.snapshot);
+    else if (!resumed.recovered) this.#reopen(topic);
     for (const push of resumed.missed ?? []) this.#onPush(push);
     if (resumed.me) this.#emit("me", { topic, me: resumed.me });
   }
@@ -319,16 +334,53 @@ export class Client {
 
   /** What an answer means for the client itself. */
   #onOk(pending: Pending, ok: unknown): void {
-    const topic = topicOf(pending.fields);
-    if (pending.type === "room.join") {
-      const joined = ok as Joined;
-      const early = this.#topics.joined(joined);
-      this.#emit("snapshot", { topic, snapshot: joined.snapshot });
-      this.#emit("me", { topic, me: joined.me });
-      for (const push of early) this.#onPush(push);
-    } else if (pending.type === "room.leave") {
-      this.#topics.leave(topic);
+    const topic = this.#topicOf(pending.type, pending.fields);
+    switch (pending.type) {
+      case "room.join":
+        this.#onJoined(ok as Joined);
+        break;
+      case "desk.join":
+        this.#onDeskJoined(ok as DeskJoined);
+        break;
+      case "chat.open":
+      case "desk.open":
+        this.#onOpened(pending.type, ok as ChatOpened | ConversationOpened);
+        break;
+      case "desk.watch":
+        this.#topics.watch(ok as Watching);
+        break;
+      case "room.leave":
+      case "desk.unwatch":
+        this.#topics.leave(topic);
+        break;
+      case "desk.leave": {
+        const shop = String(pending.fields["shop"]);
+        this.#topics.leaveDesk(shop, `conversation:${shop}/${this.#user}`);
+        break;
+      }
     }
+  }
+
+  #onJoined({ snapshot, presence, me }: Joined): void {
+    const early = this.#topics.opened(snapshot, presence);
+    this.#showSnapshot(snapshot);
+    this.#emit("me", { topic: snapshot.topic, me });
+    for (const push of early) this.#onPush(push);
+  }
+
+  #onDeskJoined({ snapshot }: DeskJoined): void {
+    const early = this.#topics.opened(snapshot);
+    this.#showSnapshot(snapshot);
+    for (const push of early) this.#onPush(push);
+  }
+
+  /** A buyer hears what he opened; staff who look into a conversation may hear nothing of it. */
+  #onOpened(type: "chat.open" | "desk.open", opened: ChatOpened | ConversationOpened): void {
+    const { topic } = opened;
+    if (type === "chat.open" || this.#topics.has(topic)) this.#topics.snapshot(opened);
+    const early = this.#topics.release(topic);
+    this.#emit("conversation", { topic, opened });
+    for (const push of early) this.#onPush(push);
   }
 
   #settle(pending: Pending): void {
@@ -339,7 +391,9 @@ export class Client {
 
   #fail(pending: Pending, error: Error): void {
     this.#settle(pending);
-    if (pending.type === "room.join") this.#topics.joinFailed(topicOf(pending.fields));
+    if (OPENS.has(pending.type)) {
+      this.#topics.release(this.#topicOf(pending.type, pending.fields));
+    }
     pending.reject(error);
   }
 
@@ -352,34 +406,59 @@ export class Client {
       return;
     }
     const verdict = this.#topics.take(push);
-    if (verdict === "gap" && "topic" in push) this.#rejoin(push.topic);
+    if (verdict === "gap" && "topic" in push) this.#reopen(push.topic);
     if (verdict !== "show") return;
-    if (push.type === "room.gap") {
+    if (push.type === "room.gap" || push.type === "desk.gap") {
       this.#onGap(push.topic, push.snapshot);
       return;
     }
     if (push.type === "room.banned") this.#topics.leave(`room:${push.shop}/${push.room}`);
+    if (push.type === "desk.unassigned") {
+      this.#topics.unassigned(`conversation:${push.shop}/${push.session.buyer}`);
+    }
     this.#emit("push", push);
   }
 
-  #onGap(topic: string, snapshot: RoomSnapshot | undefined): void {
+  #onGap(topic: string, snapshot: Snapshot | undefined): void {
     if (!snapshot) {
-      this.#rejoin(topic);
+      this.#reopen(topic);
       return;
     }
     this.#topics.snapshot(snapshot);
-    this.#emit("snapshot", { topic, snapshot });
+    this.#showSnapshot(snapshot);
   }
 
-  /** Something is missing: the room's present state makes up for it. */
-  #rejoin(topic: string): void {
-    const [, shop, room] = /^room:([^/]+)\/(.+)$/.exec(topic) ?? [];
-    if (shop === undefined || room === undefined) return;
-    this.request("room.join", { shop, room }).catch((error: unknown) => {
+  #showSnapshot(snapshot: Snapshot): void {
+    const { topic } = snapshot;
+    if ("alerts" in snapshot) this.#emit("desk", { topic, snapshot });
+    else this.#emit("snapshot", { topic, snapshot });
+  }
+
+  /** Something is missing: the topic's present state makes up for it. */
+  #reopen(topic: string): void {
+    const [, kind, shop, name] = /^(room|desk|conversation):([^/]+)\/?(.*)$/.exec(topic) ?? [];
+    if (shop === undefined || name === undefined) return;
+    this.#askState(kind, shop, name).catch((error: unknown) => {
       this.#topics.leave(topic);
       const refusal = error instanceof RefusedError ? { refusal: error.refusal } : {};
       this.#emit("left", { topic, ...refusal });
     });
+  }
+
+  #askState(kind: string | undefined, shop: string, name: string): Promise<unknown> {
+    if (kind === "room") return this.request("room.join", { shop, room: name });
+    if (kind === "desk") return this.request("desk.join", { shop });
+    if (name === this.#user) return this.request("chat.open", { shop });
+    return this.request("desk.open", { shop, buyer: name });
+  }
+
+  /** Which topic a request opens or leaves. */
+  #topicOf(type: string, fields: Record<string, unknown>): string {
+    const shop = String(fields["shop"]);
+    if (type.startsWith("room.")) return `room:${shop}/${String(fields["room"])}`;
+    if (type === "chat.open") return `conversation:${shop}/${this.#user}`;
+    if ("buyer" in fields) return `conversation:${shop}/${String(fields["buyer"])}`;
+    return `desk:${shop}`;
   }
 
   // --- clock and token
@@ -467,8 +546,4 @@ function report(error: unknown): void {
   const { reportError } = globalThis as { reportError?: (error: unknown) => void };
   if (reportError) reportError(error);
   else queueMicrotask(() => { throw error; });
-}
-
-function topicOf(fields: Record<string, unknown>): string {
-  return `room:${String(fields["shop"])}/${String(fields["room"])}`;
 }

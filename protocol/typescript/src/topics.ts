@@ -1,6 +1,7 @@
 // Where each topic stands: epoch and seq, what to resume, and whether something was missed.
 
-import type { Joined, Push, Resumed, ResumeAt, RoomSnapshot } from "./types.gen.js";
+import { RESUME_TOPICS_MAX } from "./types.gen.js";
+import type { Push, Resumed, ResumeAt } from "./types.gen.js";
 
 interface Place {
   epoch: string;
@@ -8,43 +9,62 @@ interface Place {
   presence?: string;
 }
 
-/** What to do with a push: show it, leave it, or get a new snapshot because one is missing. */
+/** What an answer or a snapshot says of its topic: it contains the pushes up to `seq`. */
+interface Stand {
+  topic: string;
+  epoch: string;
+  seq: number;
+}
+
+/** What to do with a push: show it, leave it, or get the present state because one is missing. */
 export type Verdict = "show" | "skip" | "gap";
 
 const EARLY_MAX = 1_000;
+/** Conversations never restart. */
+const CONVERSATION_EPOCH = "1";
 
 export class Topics {
+  /** The one that was heard of last stands last. */
   readonly #places = new Map<string, Place>();
-  /** Pushes that overtook the reply of their join. */
+  /** Pushes that overtook the reply which opens their topic. */
   readonly #early = new Map<string, Push[]>();
+  /** Conversations that are heard whoever serves them. */
+  readonly #watched = new Set<string>();
 
-  awaitJoin(topic: string): void {
+  awaitOpening(topic: string): void {
     if (!this.#early.has(topic)) this.#early.set(topic, []);
   }
 
-  /** The pushes that came before the reply and are not in the snapshot. */
-  joined(joined: Joined): Push[] {
-    this.snapshot(joined.snapshot, joined.presence);
-    const early = this.#early.get(joined.snapshot.topic) ?? [];
-    this.#early.delete(joined.snapshot.topic);
+  /** The pushes that came before the reply and are not in what it contains. */
+  opened(stand: Stand, presence?: string): Push[] {
+    this.snapshot(stand, presence);
+    return this.release(stand.topic);
+  }
+
+  /** The pushes that came while the opening was awaited. */
+  release(topic: string): Push[] {
+    const early = this.#early.get(topic) ?? [];
+    this.#early.delete(topic);
     return early;
   }
 
-  joinFailed(topic: string): void {
-    this.#early.delete(topic);
+  snapshot(stand: Stand, presence?: string): void {
+    const kept = presence ?? this.#places.get(stand.topic)?.presence;
+    const place: Place = { epoch: stand.epoch, seq: stand.seq };
+    if (kept !== undefined) place.presence = kept;
+    this.#places.set(stand.topic, place);
   }
 
-  snapshot(snapshot: RoomSnapshot, presence?: string): void {
-    const kept = presence ?? this.#places.get(snapshot.topic)?.presence;
-    const place: Place = { epoch: snapshot.epoch, seq: snapshot.seq };
-    if (kept !== undefined) place.presence = kept;
-    this.#places.set(snapshot.topic, place);
+  /** From here on its pushes come; what is known of it already is not skipped. */
+  watch(stand: Stand): void {
+    this.#watched.add(stand.topic);
+    if (!this.has(stand.topic)) this.snapshot(stand);
   }
 
   /** Takes over what a resume says besides its pushes. */
   resumed(resumed: Resumed): void {
     if (resumed.error) {
-      this.#places.delete(resumed.topic);
+      this.leave(resumed.topic);
       return;
     }
     if (resumed.snapshot) this.snapshot(resumed.snapshot);
@@ -57,15 +77,35 @@ export class Topics {
   leave(topic: string): void {
     this.#places.delete(topic);
     this.#early.delete(topic);
+    this.#watched.delete(topic);
+  }
+
+  /** Somebody else serves it now. */
+  unassigned(topic: string): void {
+    if (!this.#watched.has(topic)) this.leave(topic);
+  }
+
+  /** Leaves a desk and what was heard there; `own` is the user's own conversation. */
+  leaveDesk(shop: string, own: string): void {
+    this.leave(`desk:${shop}`);
+    for (const topic of [...this.#places.keys()]) {
+      if (topic.startsWith(`conversation:${shop}/`) && topic !== own) this.leave(topic);
+    }
   }
 
   has(topic: string): boolean {
     return this.#places.has(topic);
   }
 
-  /** For `hello.resume`. */
+  /**
+   * For `hello.resume`: rooms and desks, then the conversations heard of last. The place of one
+   * that does not fit is kept: its next push shows the gap.
+   */
   resume(): ResumeAt[] {
-    return [...this.#places].map(([topic, place]) => ({ topic, ...place }));
+    const all = [...this.#places].map(([topic, place]) => ({ topic, ...place }));
+    const chats = all.filter(({ topic }) => isConversation(topic)).reverse();
+    const others = all.filter(({ topic }) => !isConversation(topic));
+    return [...others, ...chats].slice(0, RESUME_TOPICS_MAX);
   }
 
   take(push: Push): Verdict {
@@ -75,12 +115,20 @@ export class Topics {
       if (waiting.length < EARLY_MAX) waiting.push(push);
       return "skip";
     }
-    const place = this.#places.get(push.topic);
-    if (!place) return "skip";
+    const known = this.#places.get(push.topic);
+    // The conversations that one serves come without being asked for.
+    if (!known && !isConversation(push.topic)) return "skip";
     if (!("seq" in push)) return "show";
+    const place = known ?? { epoch: CONVERSATION_EPOCH, seq: push.seq - 1 };
     if (push.seq <= place.seq) return "skip";
     if (push.seq > place.seq + 1) return "gap";
     place.seq = push.seq;
+    this.#places.delete(push.topic);
+    this.#places.set(push.topic, place);
     return "show";
   }
+}
+
+function isConversation(topic: string): boolean {
+  return topic.startsWith("conversation:");
 }

@@ -3,6 +3,9 @@
 
 export const SUB_PROTOCOL = "hawker.v1";
 
+/** Topics that one hello may resume. */
+export const RESUME_TOPICS_MAX = 32;
+
 /** Every refusal's code. */
 export type Code =
   | "invalid_json"
@@ -146,6 +149,88 @@ export type Address = { name: string, phone: string, lines: Array<string>, city:
 country: string, };
 
 /**
+ * Somebody who works at the desk.
+ */
+export type Agent = { agent: string, status: AgentStatus, intent: Intent, connections: number, 
+/**
+ * Until when he is expected back.
+ */
+grace_until?: number, 
+/**
+ * May exceed the cap: by force, or because the cap was lowered.
+ */
+load: number, cap: number, 
+/**
+ * The cap is below what is advised.
+ */
+cap_is_low: boolean, version: number, };
+
+/**
+ * The agent after the request.
+ */
+export type AgentChanged = { agent: Agent, };
+
+/**
+ * One agent's share of a window.
+ */
+export type AgentRate = { agent: string, hits: number, missed: number, 
+/**
+ * Sessions he closed as needing no reply.
+ */
+no_reply: number, 
+/**
+ * Hits among both, in hundredths of a percent, rounded down; of nothing: null.
+ */
+rate_bps: number | null, };
+
+/**
+ * The colour of an agent in the team view.
+ */
+export type AgentStatus = "accepting" | "saturated" | "busy" | "away" | "reconnecting" | "offline";
+
+/**
+ * What a supervisor should look at now.
+ */
+export type Alerts = { unassigned: number, 
+/**
+ * More than the policy's `unassigned_alert`.
+ */
+too_many_unassigned: boolean, expiring: number, 
+/**
+ * Nobody can be given a session.
+ */
+no_agent_routable: boolean, 
+/**
+ * Somebody accepts, and all of them are full.
+ */
+all_saturated: boolean, 
+/**
+ * Sessions above the caps of their owners.
+ */
+over_cap: number, 
+/**
+ * Assignments above a cap that somebody forced, ever.
+ */
+forced: number, };
+
+/**
+ * Whether the session counts as answered in time.
+ */
+export type AnswerState = { "kind": "pending", since: number, due_at: number, } | { "kind": "automatic" } | { "kind": "human", agent: string, at: number, } | { "kind": "missed", 
+/**
+ * Absent: it is the shop's miss alone.
+ */
+charged?: string, 
+/**
+ * The first reply after it.
+ */
+replied_at?: number, };
+
+export type AssignReason = "sticky" | "lowest_saturation" | "picked" | "transferred" | "assigned_by_supervisor";
+
+export type Automation = "faq" | "bot";
+
+/**
  * What is ordered: `{"reservations":["v1"]}` or `{"lines":[{"sku":"mug","quantity":1}]}`. Holds
  * and ordinary goods run on different clocks and never mix.
  */
@@ -157,6 +242,174 @@ export type Basket = { "reservations": Array<string> } | { "lines": Array<Basket
 export type BasketLine = { sku: string, quantity: number, };
 
 /**
+ * Takes no more messages of a buyer.
+ */
+export type BuyerBlock = { shop: string, command_id: string, buyer: string, };
+
+/**
+ * Takes them again.
+ */
+export type BuyerUnblock = { shop: string, command_id: string, buyer: string, };
+
+/**
+ * A question of the card that opens with the chat page.
+ */
+export type CardQuestion = { faq: string, question: string, };
+
+/**
+ * Clicks a question of the FAQ; its answer comes as a message.
+ */
+export type ChatFaq = { shop: string, command_id: string, faq: string, 
+/**
+ * The live room the buyer stands in while he writes.
+ */
+room?: string, };
+
+/**
+ * Messages of the conversation, oldest first; without a bound the last ones.
+ */
+export type ChatHistory = { shop: string, 
+/**
+ * Older than this.
+ */
+before?: number, 
+/**
+ * Newer than this; wins over `before`.
+ */
+after?: number, 
+/**
+ * Absent: 50.
+ */
+limit?: number, };
+
+/**
+ * `chat.message`: somebody said something, perhaps you. The push has the message's `seq`.
+ */
+export type ChatMessage = { message: Message, };
+
+/**
+ * Opens the chat page: what was said last, the card, and from then on the pushes of the
+ * conversation.
+ */
+export type ChatOpen = { shop: string, };
+
+/**
+ * To `chat.open`.
+ */
+export type ChatOpened = { 
+/**
+ * Of this conversation.
+ */
+topic: string, 
+/**
+ * Always `"1"`: a conversation never restarts.
+ */
+epoch: string, 
+/**
+ * Of the last message; 0 before the first.
+ */
+seq: number, 
+/**
+ * Absent: the buyer has written nothing yet.
+ */
+conversation?: Conversation, 
+/**
+ * The open one, else the last.
+ */
+session?: ChatSession, card: Array<CardQuestion>, 
+/**
+ * The shop is on holiday: an answer may take longer.
+ */
+holiday: boolean, 
+/**
+ * The last 50, oldest first.
+ */
+messages: Array<Message>, };
+
+/**
+ * `chat.position`: the buyer moved up in the queue.
+ */
+export type ChatPosition = { session: number, position: Position, };
+
+/**
+ * Stars for a session that is over.
+ */
+export type ChatRate = { shop: string, command_id: string, session: number, stars: number, comment?: string, };
+
+/**
+ * How far the buyer has got.
+ */
+export type ChatRead = { shop: string, delivered?: number, 
+/**
+ * What is read was delivered.
+ */
+read?: number, };
+
+/**
+ * `chat.read`: somebody has read, or the buyer was blocked or is no longer.
+ */
+export type ChatReadPush = { conversation: Conversation, };
+
+/**
+ * Takes a message back, within two minutes.
+ */
+export type ChatRecall = { shop: string, command_id: string, seq: number, };
+
+/**
+ * `chat.recalled`: take the words of that message off the screen.
+ */
+export type ChatRecalled = { message_seq: number, };
+
+/**
+ * Says something. The first word opens a session.
+ */
+export type ChatSend = { shop: string, command_id: string, content: Draft, 
+/**
+ * The live room the buyer stands in while he writes.
+ */
+room?: string, };
+
+/**
+ * To `chat.send` and `desk.send`: the message as both sides see it.
+ */
+export type ChatSent = { message: Message, };
+
+/**
+ * A session as its buyer sees it.
+ */
+export type ChatSession = { session: number, opened_at: number, state: ChatState, 
+/**
+ * While it waits.
+ */
+position?: Position, 
+/**
+ * What the buyer gave it.
+ */
+stars?: number, version: number, };
+
+/**
+ * The session after the request, as its buyer sees it.
+ */
+export type ChatSessionChanged = { session: ChatSession, };
+
+/**
+ * `chat.session`: the session of the buyer looks different to him.
+ */
+export type ChatSessionPush = { session: ChatSession, };
+
+export type ChatState = "self_served" | "waiting" | "assigned" | "closed";
+
+/**
+ * He types. Once every few seconds is enough.
+ */
+export type ChatTyping = { shop: string, };
+
+/**
+ * `chat.typing`: show it for a few seconds.
+ */
+export type ChatTypingPush = { side: Side, user: string, };
+
+/**
  * To `sale.claim` and `sale.offer_accept`.
  */
 export type Claimed = { reservation: Reservation, 
@@ -164,6 +417,13 @@ export type Claimed = { reservation: Reservation,
  * The buyer held these units already, from another command.
  */
 existing: boolean, };
+
+export type CloseReason = "agent" | "idle" | "no_reply" | "blocked";
+
+/**
+ * A session that is over: when it was, and which messages are its.
+ */
+export type ClosedSession = { session: number, buyer: string, opened_at: number, closed_at: number, reason: CloseReason, closed_by?: string, first_seq: number, last_seq: number, };
 
 /**
  * A comment in a room.
@@ -182,6 +442,74 @@ role?: Role, };
  * To `room.comment`: the comment as the others see it.
  */
 export type Commented = { comment: Comment, };
+
+/**
+ * What is said in a message. Kinds may be added: show one you do not know as "a message".
+ */
+export type Content = { "kind": "text", text: string, } | { "kind": "emoji", emoji: string, } | { "kind": "image", upload: string, media_type: string, size_bytes: number, 
+/**
+ * `/v1/uploads/<shop>/<upload>` of this server.
+ */
+url: string, } | { "kind": "video", upload: string, media_type: string, size_bytes: number, 
+/**
+ * `/v1/uploads/<shop>/<upload>` of this server.
+ */
+url: string, } | { "kind": "product", product: string, } | { "kind": "order", order: string, } | { "kind": "coupon", coupon: string, } | { "kind": "question", faq: string, text: string, };
+
+/**
+ * The conversation of a shop with one buyer, as both sides see it.
+ */
+export type Conversation = { buyer: string, 
+/**
+ * Of the last message.
+ */
+seq: number, buyer_marks: Marks, staff_marks: Marks, 
+/**
+ * The shop takes no messages of this buyer.
+ */
+blocked: boolean, open_session?: number, 
+/**
+ * The newest one, open or closed.
+ */
+last_session?: number, };
+
+/**
+ * To `buyer.block` and `buyer.unblock`.
+ */
+export type ConversationChanged = { conversation: Conversation, };
+
+/**
+ * To `desk.open`.
+ */
+export type ConversationOpened = { 
+/**
+ * Of this conversation. Its pushes come to its agent, and to those who `desk.watch` it.
+ */
+topic: string, 
+/**
+ * Always `"1"`: a conversation never restarts.
+ */
+epoch: string, 
+/**
+ * Of the last message; 0 before the first.
+ */
+seq: number, 
+/**
+ * Absent: nothing was said yet.
+ */
+conversation?: Conversation, 
+/**
+ * The open one, else the last.
+ */
+session?: Session, 
+/**
+ * Closed ones, newest first.
+ */
+earlier: Array<ClosedSession>, 
+/**
+ * The last 50, oldest first.
+ */
+messages: Array<Message>, notes: Array<Note>, tags: Array<string>, };
 
 /**
  * To `room.dashboard`: the figures of one room.
@@ -211,9 +539,348 @@ export type DashboardItem = { sku: string, title: string, state: ItemState, pric
 export type DashboardSale = { sale: string, title: string, state: SaleState, items: Array<DashboardItem>, };
 
 /**
+ * `desk.agent`: somebody of the team looks different.
+ */
+export type DeskAgent = { agent: Agent, };
+
+/**
+ * `desk.alert`: what a supervisor should look at changed.
+ */
+export type DeskAlert = { alerts: Alerts, };
+
+/**
+ * A session for somebody else, by a supervisor.
+ */
+export type DeskAssign = { shop: string, command_id: string, session: number, 
+/**
+ * As the session showed it.
+ */
+epoch: number, agent: string, 
+/**
+ * Above the cap; supervisors only.
+ */
+force?: boolean, };
+
+/**
+ * `desk.assigned`: the session is yours now; it says why. Its conversation's pushes follow.
+ */
+export type DeskAssigned = { shop: string, session: Session, };
+
+/**
+ * How many sessions an agent holds at most.
+ */
+export type DeskCap = { shop: string, command_id: string, 
+/**
+ * Absent: the one who asks. Another one: supervisors only.
+ */
+agent?: string, cap: number, };
+
+/**
+ * Ends a session. One that is not answered still has to be.
+ */
+export type DeskClose = { shop: string, command_id: string, session: number, 
+/**
+ * As the session showed it.
+ */
+epoch: number, };
+
+/**
+ * What was said, as evidence.
+ */
+export type DeskExport = { shop: string, of: ExportOf, 
+/**
+ * `next` of the page before.
+ */
+cursor?: string, 
+/**
+ * Absent: 50.
+ */
+limit?: number, };
+
+/**
+ * `desk.gap`: this reader was too slow and skips `from` to `to`, both included. With a snapshot
+ * he is up to date again, but for the lists and the team; without one he resumes.
+ */
+export type DeskGap = { from: number, to: number, snapshot?: DeskSnapshot, };
+
+/**
+ * Messages of a conversation, oldest first; without a bound the last ones.
+ */
+export type DeskHistory = { shop: string, buyer: string, 
+/**
+ * Older than this.
+ */
+before?: number, 
+/**
+ * Newer than this; wins over `before`.
+ */
+after?: number, 
+/**
+ * Absent: 50.
+ */
+limit?: number, };
+
+/**
+ * This connection works at the desk: it counts as the agent's link and hears the desk's pushes and
+ * those of the conversations he owns. His intent stays what it was.
+ */
+export type DeskJoin = { shop: string, };
+
+/**
+ * To `desk.join`.
+ */
+export type DeskJoined = { me: Agent, snapshot: DeskSnapshot, };
+
+/**
+ * It works there no longer.
+ */
+export type DeskLeave = { shop: string, };
+
+/**
+ * One of the lists of the desk.
+ */
+export type DeskList = { shop: string, list: SessionList, 
+/**
+ * Whose; absent: with `mine` the one who asks, else everybody's.
+ */
+agent?: string, 
+/**
+ * `next` of the page before.
+ */
+cursor?: string, 
+/**
+ * Absent: 50.
+ */
+limit?: number, };
+
+/**
+ * Leaves with all connections at once: whoever he serves is passed on.
+ */
+export type DeskLogOut = { shop: string, command_id: string, 
+/**
+ * It is known that nobody else accepts.
+ */
+confirmed?: boolean, };
+
+/**
+ * Ends a session that needs no reply: it does not count.
+ */
+export type DeskNoReply = { shop: string, command_id: string, session: number, 
+/**
+ * As the session showed it.
+ */
+epoch: number, };
+
+/**
+ * Writes down something that the buyer never sees.
+ */
+export type DeskNote = { shop: string, command_id: string, buyer: string, text: string, };
+
+/**
+ * A conversation with all that is known of its buyer.
+ */
+export type DeskOpen = { shop: string, buyer: string, };
+
+/**
+ * Changes figures of the desk; without any it reads them.
+ */
+export type DeskPolicy = { shop: string, command_id: string, policy?: PolicyChange, };
+
+/**
+ * The FAQ, its card and the quick replies.
+ */
+export type DeskQuickReplies = { shop: string, };
+
+/**
+ * How far the staff has got.
+ */
+export type DeskRead = { shop: string, buyer: string, delivered?: number, 
+/**
+ * What is read was delivered.
+ */
+read?: number, };
+
+/**
+ * Takes an own message back, within two minutes.
+ */
+export type DeskRecall = { shop: string, command_id: string, buyer: string, seq: number, };
+
+/**
+ * Reports a session as no fair one. It counts until the report is upheld.
+ */
+export type DeskReport = { shop: string, command_id: string, session: number, reason: string, };
+
+/**
+ * `desk.report`: a report was filed or decided.
+ */
+export type DeskReportPush = { report: Report, };
+
+/**
+ * The response rate of the sessions that opened in `[from, until)`.
+ */
+export type DeskResponseRate = { shop: string, from: number, until: number, by?: RateBy, 
+/**
+ * With `by` agent: only his.
+ */
+agent?: string, 
+/**
+ * `next` of the page before.
+ */
+cursor?: string, 
+/**
+ * Absent: 50.
+ */
+limit?: number, };
+
+/**
+ * Messages that contain a text, newest first.
+ */
+export type DeskSearch = { shop: string, text: string, 
+/**
+ * Absent: in all conversations.
+ */
+buyer?: string, 
+/**
+ * `next` of the page before.
+ */
+cursor?: string, 
+/**
+ * Absent: 50.
+ */
+limit?: number, };
+
+/**
+ * Says something to a buyer. Outside a session it opens none.
+ */
+export type DeskSend = { shop: string, command_id: string, buyer: string, content: Draft, };
+
+/**
+ * `desk.session`: a session looks different.
+ */
+export type DeskSession = { session: Session, };
+
+/**
+ * `desk.settings`: the switches of the desk as they are now.
+ */
+export type DeskSettings = { policy: Policy, 
+/**
+ * Absent: the shop is open.
+ */
+holiday?: Holiday, 
+/**
+ * The FAQ, its card or the quick replies are others: ask for them again.
+ */
+texts_changed: boolean, };
+
+/**
+ * What an agent needs to draw the desk: the rest he asks for. It holds the pushes of the topic up
+ * to `seq`.
+ */
+export type DeskSnapshot = { topic: string, 
+/**
+ * A new owner of the shop starts a new epoch; `seq` means nothing across epochs.
+ */
+epoch: string, seq: number, 
+/**
+ * The server's clock.
+ */
+now: number, alerts: Alerts, 
+/**
+ * Absent: the shop is open.
+ */
+holiday?: Holiday, policy: Policy, };
+
+/**
+ * What an agent means to do.
+ */
+export type DeskStatus = { shop: string, command_id: string, 
+/**
+ * Absent: the one who asks. Another one: supervisors only.
+ */
+agent?: string, status: Intent, 
+/**
+ * It is known that nobody else accepts.
+ */
+confirmed?: boolean, };
+
+/**
+ * Replaces the tags of a buyer.
+ */
+export type DeskTag = { shop: string, command_id: string, buyer: string, tags: Array<string>, };
+
+/**
+ * An unowned session, for the one who asks.
+ */
+export type DeskTake = { shop: string, command_id: string, session: number, 
+/**
+ * Above the cap; supervisors only.
+ */
+force?: boolean, };
+
+/**
+ * Everybody of the desk.
+ */
+export type DeskTeam = { shop: string, 
+/**
+ * `next` of the page before.
+ */
+cursor?: string, 
+/**
+ * Absent: 50.
+ */
+limit?: number, };
+
+/**
+ * Passes a session on.
+ */
+export type DeskTransfer = { shop: string, command_id: string, session: number, 
+/**
+ * As the session showed it.
+ */
+epoch: number, 
+/**
+ * Absent: back among those that wait, with its old clock.
+ */
+agent?: string, 
+/**
+ * Above the cap; supervisors only.
+ */
+force?: boolean, };
+
+/**
+ * He types. Once every few seconds is enough.
+ */
+export type DeskTyping = { shop: string, buyer: string, };
+
+/**
+ * `desk.unassigned`: the session is no longer yours.
+ */
+export type DeskUnassigned = { shop: string, session: Session, };
+
+/**
+ * It hears them no longer.
+ */
+export type DeskUnwatch = { shop: string, buyer: string, };
+
+/**
+ * Decides a report.
+ */
+export type DeskVerdict = { shop: string, command_id: string, session: number, report: string, verdict: Verdict, };
+
+/**
+ * From now on this connection hears the pushes of a conversation that is not its agent's.
+ */
+export type DeskWatch = { shop: string, buyer: string, };
+
+/**
  * Yes, and nothing more to say.
  */
 export type Done = Record<symbol, never>;
+
+/**
+ * What a client says in one message.
+ */
+export type Draft = { "kind": "text", text: string, } | { "kind": "emoji", emoji: string, } | { "kind": "image", upload: string, } | { "kind": "video", upload: string, } | { "kind": "product", product: string, } | { "kind": "order", order: string, } | { "kind": "coupon", coupon: string, } | { "kind": "quick_reply", quick_reply: string, variables?: { [key in string]: string }, };
 
 /**
  * `drain`: after that delay open a new connection, then close this one.
@@ -221,9 +888,66 @@ export type Done = Record<symbol, never>;
 export type Drain = { after_ms: number, };
 
 /**
+ * Why a session does not count.
+ */
+export type Exclusion = "holiday" | "no_reply" | "reported";
+
+/**
+ * What is exported: `{"buyer":"u1"}`, all of his conversation, or `{"session":7}`, its messages.
+ */
+export type ExportOf = { "buyer": string } | { "session": number };
+
+/**
+ * A question of the knowledge base and its automatic answer.
+ */
+export type Faq = { faq: string, question: string, answer: string, };
+
+/**
+ * The questions on the card that opens with the chat page, in order.
+ */
+export type FaqCard = { shop: string, command_id: string, questions: Array<string>, };
+
+/**
+ * Takes a question off the FAQ and its card.
+ */
+export type FaqRemove = { shop: string, command_id: string, faq: string, };
+
+/**
+ * To `faq.set`.
+ */
+export type FaqSaved = { faq: string, };
+
+/**
+ * Puts a question of the FAQ, or changes it.
+ */
+export type FaqSet = { shop: string, command_id: string, 
+/**
+ * Absent: a new one, with an id that the server makes.
+ */
+faq?: string, question: string, answer: string, };
+
+/**
+ * How many first replies came within `within_ms`, and not within the step before.
+ */
+export type FirstReplies = { 
+/**
+ * Absent: however late.
+ */
+within_ms?: number, count: number, };
+
+/**
  * To `shop.follow` and `shop.unfollow`.
  */
 export type Following = { following: boolean, };
+
+/**
+ * To `desk.search`.
+ */
+export type Found = { hits: Array<Hit>, 
+/**
+ * Present when there may be more: ask with it as `cursor`, also after a page without hits.
+ */
+next?: string, };
 
 /**
  * The first message. A browser sends its token here; others may have sent it as a header.
@@ -233,6 +957,31 @@ export type Hello = { token?: string,
  * Topics to go on with after a lost connection.
  */
 resume?: Array<ResumeAt>, };
+
+/**
+ * A message that was found, and whose conversation it is in.
+ */
+export type Hit = { buyer: string, message: Message, };
+
+/**
+ * Sessions that start in it do not count. From its first millisecond up to, and without, its end;
+ * without an end it lasts until it is lifted.
+ */
+export type Holiday = { from: number, until?: number, };
+
+/**
+ * To `shop.holiday`.
+ */
+export type HolidayChanged = { 
+/**
+ * Absent: the shop is open.
+ */
+holiday?: Holiday, };
+
+/**
+ * What an agent means to do. Only he or a supervisor changes it.
+ */
+export type Intent = "accepting" | "busy" | "away" | "off";
 
 export type ItemState = "closed" | "live" | "sold_out_soft" | "sold_out_hard";
 
@@ -258,12 +1007,39 @@ export type KeywordsChanged = { room: string, keywords: Array<string>, };
 /**
  * The bounds a client should know before it runs into them.
  */
-export type Limits = { message_bytes_max: number, frame_requests_max: number, requests_in_flight_max: number, requests_per_s: number, comment_chars_max: number, likes_per_s_max: number, };
+export type Limits = { message_bytes_max: number, 
+/**
+ * For those who bring a role of the staff.
+ */
+staff_message_bytes_max: number, frame_requests_max: number, requests_in_flight_max: number, requests_per_s: number, comment_chars_max: number, likes_per_s_max: number, chat_text_chars_max: number, image_bytes_max: number, video_bytes_max: number, resume_topics_max: number, };
 
 /**
  * How long the room has been live: `elapsed_ms` up to `at`, and running on while it is live.
  */
 export type LiveClock = { elapsed_ms: number, at: number, };
+
+/**
+ * What was on screen when a buyer wrote out of a live room.
+ */
+export type LiveContext = { room: string, 
+/**
+ * How long the room had been live.
+ */
+live_ms: number, 
+/**
+ * The SKU that was shown large.
+ */
+pinned?: string, };
+
+/**
+ * To `chat.read` and `desk.read`.
+ */
+export type Marked = { conversation: Conversation, };
+
+/**
+ * How far one side has got. Marks only grow.
+ */
+export type Marks = { delivered: number, read: number, };
 
 /**
  * All of a buyer's own state in a shop. A join returns it, so that what was pushed while nobody
@@ -278,6 +1054,34 @@ muted_until?: number, reservations: Array<Reservation>, orders: Array<Order>, wa
  * Sales whose start the buyer wants to be told.
  */
 reminders: Array<string>, };
+
+export type Message = { 
+/**
+ * Without gaps in its conversation, from 1.
+ */
+seq: number, at: number, 
+/**
+ * The session it belongs to, if any.
+ */
+session?: number, from: Sender, 
+/**
+ * Absent once it was recalled.
+ */
+content?: Content, };
+
+/**
+ * A page of messages, oldest first.
+ */
+export type Messages = { messages: Array<Message>, 
+/**
+ * There are more in the direction that was asked for.
+ */
+more: boolean, };
+
+/**
+ * What the staff wrote about a buyer; he never sees it.
+ */
+export type Note = { note: string, text: string, };
 
 /**
  * An order. It is paid by `pay_by` or it ends.
@@ -353,6 +1157,11 @@ export type Orders = { orders: Array<Order>,
 next?: string, };
 
 /**
+ * What becomes of the sessions of an agent who is gone.
+ */
+export type OwnerDown = "keep" | "requeue_unanswered" | "requeue_all";
+
+/**
  * The product that is shown large.
  */
 export type Pin = { sku: string, product: string, title: string, price_minor: number, version: number, };
@@ -365,6 +1174,70 @@ export type Ping = {
  * The client's clock, returned as it came.
  */
 t0: number, };
+
+/**
+ * Every figure of the desk. What has begun keeps the figures it began with.
+ */
+export type Policy = { 
+/**
+ * A person has to answer within this. 1 min to 24 h.
+ */
+answer_within_ms: number, 
+/**
+ * Unanswered for longer than this is expiring. Absent: five sixths of the window.
+ */
+expiring_after_ms?: number, 
+/**
+ * Which automatic replies count as an answer.
+ */
+automation_counts: Array<Automation>, 
+/**
+ * What takes a session out of the rate.
+ */
+excludes: Array<Exclusion>, 
+/**
+ * A session without any message for this long is closed. 24 h to 60 days.
+ */
+auto_close_ms: number, 
+/**
+ * A buyer comes back to the agent who served him within this. 0 to 90 days.
+ */
+sticky_ms: number, 
+/**
+ * How long an agent without a connection is expected back. 0 to 5 min.
+ */
+grace_ms: number, owner_down: OwnerDown, 
+/**
+ * Who owned a session for less than this is not charged with its miss; the one before him
+ * is. 0 to 24 h.
+ */
+charge_after_ms: number, 
+/**
+ * What an agent holds at most until he says otherwise. 1 to 10,000.
+ */
+cap: number, 
+/**
+ * More unassigned sessions than this raise an alert. 0 to 1,000,000.
+ */
+unassigned_alert: number, verdict_by: VerdictBy, 
+/**
+ * Only supervisors may mark that no reply is needed.
+ */
+no_reply_by_supervisor: boolean, };
+
+/**
+ * Figures to change; what is absent stays.
+ */
+export type PolicyChange = { answer_within_ms?: number, 
+/**
+ * Null: five sixths of the window.
+ */
+expiring_after_ms?: number | null, automation_counts?: Array<Automation>, excludes?: Array<Exclusion>, auto_close_ms?: number, sticky_ms?: number, grace_ms?: number, owner_down?: OwnerDown, charge_after_ms?: number, cap?: number, unassigned_alert?: number, verdict_by?: VerdictBy, no_reply_by_supervisor?: boolean, };
+
+/**
+ * To `desk.policy`.
+ */
+export type PolicyChanged = { policy: Policy, };
 
 /**
  * To `ping`: with the client's clock at arrival, t3, its offset is `((t1-t0)+(t2-t3))/2`.
@@ -380,6 +1253,11 @@ t1: number,
 t2: number, };
 
 /**
+ * A place in the queue, one-based. It never becomes worse.
+ */
+export type Position = { "kind": "exact", place: number, } | { "kind": "beyond", place: number, };
+
+/**
  * A product and what of it can freely be sold.
  */
 export type Product = { product: string, title: string, image_url?: string, 
@@ -391,6 +1269,77 @@ listed: boolean,
  * ISO 4217.
  */
 currency: string, skus: Array<Sku>, version: number, };
+
+/**
+ * A reply that was written beforehand, with a `{name}` where something is filled in.
+ */
+export type QuickReply = { quick_reply: string, text: string, };
+
+/**
+ * Removes a quick reply.
+ */
+export type QuickReplyRemove = { shop: string, command_id: string, quick_reply: string, };
+
+/**
+ * To `quick_reply.set`.
+ */
+export type QuickReplySaved = { quick_reply: string, };
+
+/**
+ * Puts a quick reply, or changes it.
+ */
+export type QuickReplySet = { shop: string, command_id: string, 
+/**
+ * Absent: a new one, with an id that the server makes.
+ */
+quick_reply?: string, 
+/**
+ * A `{name}` is filled in when it is sent.
+ */
+text: string, };
+
+/**
+ * The sessions that were opened in `[from, until)`, by what they are now.
+ */
+export type Rate = { 
+/**
+ * Not before what is still known: 97 days.
+ */
+from: number, until: number, pending: number, faq_hits: number, human_hits: number, missed: number, 
+/**
+ * Those of `missed` that no agent is charged with.
+ */
+missed_unassigned: number, 
+/**
+ * Not counted, for any of the three reasons after it.
+ */
+excluded: number, holiday: number, no_reply: number, reported: number, rated: number, 
+/**
+ * Four stars or five.
+ */
+satisfied: number, 
+/**
+ * By the time to the first reply, rising.
+ */
+first_replies: Array<FirstReplies>, 
+/**
+ * Hits among all that count, what is pending included, in hundredths of a percent, rounded
+ * down. Of nothing there is no rate: null.
+ */
+rate_bps: number | null, 
+/**
+ * Hits among what is decided.
+ */
+settled_bps: number | null, 
+/**
+ * Those marked as needing no reply among all.
+ */
+no_reply_bps: number | null, };
+
+/**
+ * Whose response rate.
+ */
+export type RateBy = "shop" | "agent";
 
 /**
  * A fresh token, before the old one expires.
@@ -408,6 +1357,18 @@ export type Refund = { payment: string, amount_minor: number, };
  * Why held units went back.
  */
 export type ReleaseReason = "expired" | "buyer_cancel" | "payment_failed_final" | "seller_cancel" | "fraud" | "sale_cancelled" | "offer_expired";
+
+/**
+ * That a session was no fair one, by an agent.
+ */
+export type Report = { report: string, session: number, state: ReportState, };
+
+/**
+ * The report after the request.
+ */
+export type ReportChanged = { report: Report, };
+
+export type ReportState = "filed" | "upheld" | "rejected" | "overturned";
 
 /**
  * Units of a sale that are held for one buyer at a fixed price.
@@ -440,6 +1401,23 @@ export type ReservationRelease = { shop: string, command_id: string, reservation
 export type ReservationState = { "kind": "held", expires_at: number, } | { "kind": "ordered", order: string, } | { "kind": "sold", order: string, } | { "kind": "released", reason: ReleaseReason, };
 
 /**
+ * To `desk.response_rate`.
+ */
+export type ResponseRate = { 
+/**
+ * Of the whole shop, where that was asked for.
+ */
+shop?: Rate, 
+/**
+ * By agent, where that was asked for; those without any session are left out.
+ */
+agents?: Array<AgentRate>, 
+/**
+ * Present when there are more: ask with it as `cursor`.
+ */
+next?: string, };
+
+/**
  * To `room.mute` and `room.ban`.
  */
 export type Restricted = { room: string, user: string, 
@@ -463,7 +1441,8 @@ presence?: string, };
 
 /**
  * How a topic goes on: with everything that was missed, or, when that is no longer kept, with a
- * snapshot. Never with a part of it.
+ * snapshot. Never with a part of it. A conversation has no snapshot: open it again where it was
+ * not recovered.
  */
 export type Resumed = { topic: string, epoch: string, 
 /**
@@ -471,15 +1450,17 @@ export type Resumed = { topic: string, epoch: string,
  */
 seq: number, recovered: boolean, 
 /**
- * The missed pushes in their order, as they were sent to the others.
+ * The missed pushes in their order, as they were sent to the others. Those of a conversation
+ * end with what has no `seq`: which of its last messages were recalled, how far either side
+ * has read, and the session.
  */
 missed?: Push[], 
 /**
- * Present when not recovered.
+ * Present when a room or a desk was not recovered.
  */
-snapshot?: RoomSnapshot, 
+snapshot?: Snapshot, 
 /**
- * The user's own state: personal pushes that were missed show in it.
+ * The user's own state, with a room: personal pushes that were missed show in it.
  */
 me?: Me, presence?: string, 
 /**
@@ -898,6 +1879,65 @@ export type SaleWaitlistLeave = { shop: string, command_id: string, sale: string
 export type Scope = "all_rooms" | { "rooms": Array<string> };
 
 /**
+ * Who speaks.
+ */
+export type Sender = { "by": "buyer" } | { "by": "agent", user: string, } | { "by": "faq", faq: string, } | { "by": "bot", user: string, };
+
+/**
+ * One reception of a buyer, as the staff sees it.
+ */
+export type Session = { session: number, buyer: string, opened_at: number, state: SessionState, 
+/**
+ * Rises with every change of the owner; hand it back to act on the session.
+ */
+epoch: number, answer: AnswerState, 
+/**
+ * What takes it out of the response rate.
+ */
+excluded: Array<Exclusion>, 
+/**
+ * Since when the buyer waits for another word.
+ */
+unanswered_since?: number, 
+/**
+ * Unanswered for most of the time there is.
+ */
+expiring: boolean, position?: Position, 
+/**
+ * Why its owner is its owner.
+ */
+why?: Why, 
+/**
+ * What was on screen, if the buyer wrote out of a live room.
+ */
+context?: LiveContext, stars?: number, 
+/**
+ * Of the last message of its conversation.
+ */
+seq: number, version: number, };
+
+/**
+ * The session after the request, as the staff sees it.
+ */
+export type SessionChanged = { session: Session, };
+
+/**
+ * The lists of the desk.
+ */
+export type SessionList = "mine" | "unassigned" | "self_served" | "expiring" | "needs_reply" | "closed";
+
+export type SessionState = { "kind": "self_served" } | { "kind": "waiting" } | { "kind": "assigned", agent: string, since: number, } | { "kind": "closed", reason: CloseReason, };
+
+/**
+ * To `desk.list`.
+ */
+export type Sessions = { sessions: Array<Session>, 
+/**
+ * Present when there are more: ask with it as `cursor`.
+ */
+next?: string, };
+
+/**
  * The figures of the rules. A sale keeps the ones it was created with.
  */
 export type Settings = { 
@@ -971,6 +2011,11 @@ export type ShopChanged = { shop: Shop, };
 export type ShopFollow = { shop: string, command_id: string, };
 
 /**
+ * Sets when the shop is on holiday; null lifts it.
+ */
+export type ShopHoliday = { shop: string, command_id: string, holiday: Holiday | null, };
+
+/**
  * Changes settings; without any it reads them.
  */
 export type ShopSettings = { shop: string, command_id: string, settings?: SettingsChange, };
@@ -981,6 +2026,11 @@ export type ShopSettings = { shop: string, command_id: string, settings?: Settin
 export type ShopUnfollow = { shop: string, command_id: string, };
 
 /**
+ * The two sides of a conversation.
+ */
+export type Side = "buyer" | "staff";
+
+/**
  * A variant that is sold.
  */
 export type Sku = { sku: string, title: string, price_minor: number, 
@@ -988,6 +2038,11 @@ export type Sku = { sku: string, title: string, price_minor: number,
  * Free to sell now; what is on hold or in a sale is not in it.
  */
 stock: Stock, };
+
+/**
+ * Everything needed to draw what a topic is about; the topic's name tells which.
+ */
+export type Snapshot = RoomSnapshot | DeskSnapshot;
 
 /**
  * How much of a SKU is free to sell: `{"units":5}` or `"unlimited"`.
@@ -1004,6 +2059,44 @@ export type StockItem = { sku: string, title: string,
 price_minor?: number, list_price_minor: number, per_buyer: number, total: number, available: number, reserved: number, offered: number, sold: number, waitlist_length: number, state: ItemState, version: number, };
 
 /**
+ * To `desk.team`.
+ */
+export type Team = { agents: Array<Agent>, alerts: Alerts, 
+/**
+ * Present when there are more: ask with it as `cursor`.
+ */
+next?: string, };
+
+/**
+ * To `desk.quick_replies`: what the shop has written beforehand.
+ */
+export type Texts = { faq: Array<Faq>, 
+/**
+ * The questions on the card, in order.
+ */
+card: Array<string>, quick_replies: Array<QuickReply>, };
+
+/**
+ * To `desk.export`: a page of what was said, oldest first.
+ */
+export type Transcript = { buyer: string, 
+/**
+ * As it is now, where one session was asked for and its figures are still kept.
+ */
+session?: Session, messages: Array<Message>, 
+/**
+ * Present when there are more: ask with it as `cursor`.
+ */
+next?: string, };
+
+export type Verdict = "upheld" | "rejected" | "overturned";
+
+/**
+ * Who decides reports.
+ */
+export type VerdictBy = "service" | "manager";
+
+/**
  * A buyer's place on a waitlist: one for each buyer and SKU of a sale.
  */
 export type Waiting = { sale: string, sku: string, quantity: number, state: WaitingState, version: number, };
@@ -1014,6 +2107,15 @@ export type WaitingState = { "kind": "waiting", position: number, } | { "kind": 
  * To `sale.waitlist`.
  */
 export type Waitlisted = { waiting: Waiting, };
+
+/**
+ * To `desk.watch`: where the conversation stands.
+ */
+export type Watching = { topic: string, 
+/**
+ * Always `"1"`: a conversation never restarts.
+ */
+epoch: string, seq: number, };
 
 /**
  * To `hello`: who you are here, and the topics that go on.
@@ -1035,6 +2137,23 @@ ping_ms: number,
  * When the token expires: `refresh` before.
  */
 expires_at?: number, limits: Limits, resumed: Array<Resumed>, };
+
+/**
+ * Why this agent.
+ */
+export type Why = { reason: AssignReason, 
+/**
+ * What he held before, and his cap.
+ */
+load: number, cap: number, 
+/**
+ * How many agents could have taken it.
+ */
+routable: number, 
+/**
+ * Above his cap, by the one named.
+ */
+forced: boolean, by?: string, };
 
 /** Every request: its fields, and what a yes carries. */
 export interface Requests {
@@ -1084,6 +2203,51 @@ export interface Requests {
   "shop.follow": { fields: ShopFollow; ok: Following };
   "shop.unfollow": { fields: ShopUnfollow; ok: Following };
   "shop.settings": { fields: ShopSettings; ok: ShopChanged };
+  "chat.open": { fields: ChatOpen; ok: ChatOpened };
+  "chat.send": { fields: ChatSend; ok: ChatSent };
+  "chat.faq": { fields: ChatFaq; ok: ChatSessionChanged };
+  "chat.read": { fields: ChatRead; ok: Marked };
+  "chat.typing": { fields: ChatTyping; ok: Done };
+  "chat.recall": { fields: ChatRecall; ok: Done };
+  "chat.history": { fields: ChatHistory; ok: Messages };
+  "chat.rate": { fields: ChatRate; ok: ChatSessionChanged };
+  "desk.join": { fields: DeskJoin; ok: DeskJoined };
+  "desk.leave": { fields: DeskLeave; ok: Done };
+  "desk.log_out": { fields: DeskLogOut; ok: AgentChanged };
+  "desk.status": { fields: DeskStatus; ok: AgentChanged };
+  "desk.cap": { fields: DeskCap; ok: AgentChanged };
+  "desk.team": { fields: DeskTeam; ok: Team };
+  "desk.list": { fields: DeskList; ok: Sessions };
+  "desk.take": { fields: DeskTake; ok: SessionChanged };
+  "desk.assign": { fields: DeskAssign; ok: SessionChanged };
+  "desk.transfer": { fields: DeskTransfer; ok: SessionChanged };
+  "desk.close": { fields: DeskClose; ok: SessionChanged };
+  "desk.no_reply": { fields: DeskNoReply; ok: SessionChanged };
+  "desk.report": { fields: DeskReport; ok: ReportChanged };
+  "desk.verdict": { fields: DeskVerdict; ok: ReportChanged };
+  "desk.response_rate": { fields: DeskResponseRate; ok: ResponseRate };
+  "desk.open": { fields: DeskOpen; ok: ConversationOpened };
+  "desk.watch": { fields: DeskWatch; ok: Watching };
+  "desk.unwatch": { fields: DeskUnwatch; ok: Done };
+  "desk.send": { fields: DeskSend; ok: ChatSent };
+  "desk.read": { fields: DeskRead; ok: Marked };
+  "desk.typing": { fields: DeskTyping; ok: Done };
+  "desk.recall": { fields: DeskRecall; ok: Done };
+  "desk.history": { fields: DeskHistory; ok: Messages };
+  "desk.note": { fields: DeskNote; ok: Done };
+  "desk.tag": { fields: DeskTag; ok: Done };
+  "buyer.block": { fields: BuyerBlock; ok: ConversationChanged };
+  "buyer.unblock": { fields: BuyerUnblock; ok: ConversationChanged };
+  "desk.search": { fields: DeskSearch; ok: Found };
+  "desk.export": { fields: DeskExport; ok: Transcript };
+  "desk.quick_replies": { fields: DeskQuickReplies; ok: Texts };
+  "faq.set": { fields: FaqSet; ok: FaqSaved };
+  "faq.remove": { fields: FaqRemove; ok: Done };
+  "faq.card": { fields: FaqCard; ok: Done };
+  "quick_reply.set": { fields: QuickReplySet; ok: QuickReplySaved };
+  "quick_reply.remove": { fields: QuickReplyRemove; ok: Done };
+  "shop.holiday": { fields: ShopHoliday; ok: HolidayChanged };
+  "desk.policy": { fields: DeskPolicy; ok: PolicyChanged };
 }
 
 /** Requests that change state: they carry a command id. */
@@ -1124,6 +2288,33 @@ export const CHANGES: ReadonlySet<string> = new Set([
   "shop.follow",
   "shop.unfollow",
   "shop.settings",
+  "chat.send",
+  "chat.faq",
+  "chat.recall",
+  "chat.rate",
+  "desk.log_out",
+  "desk.status",
+  "desk.cap",
+  "desk.take",
+  "desk.assign",
+  "desk.transfer",
+  "desk.close",
+  "desk.no_reply",
+  "desk.report",
+  "desk.verdict",
+  "desk.send",
+  "desk.recall",
+  "desk.note",
+  "desk.tag",
+  "buyer.block",
+  "buyer.unblock",
+  "faq.set",
+  "faq.remove",
+  "faq.card",
+  "quick_reply.set",
+  "quick_reply.remove",
+  "shop.holiday",
+  "desk.policy",
 ]);
 
 /** Every push. */
@@ -1146,4 +2337,18 @@ export type Push =
   | ({ type: "reservation.changed" } & ReservationPush)
   | ({ type: "order.changed" } & OrderPush)
   | ({ type: "order.reminder" } & OrderReminder)
+  | ({ type: "chat.message"; topic: string; seq: number } & ChatMessage)
+  | ({ type: "chat.recalled"; topic: string } & ChatRecalled)
+  | ({ type: "chat.read"; topic: string } & ChatReadPush)
+  | ({ type: "chat.typing"; topic: string } & ChatTypingPush)
+  | ({ type: "chat.session"; topic: string } & ChatSessionPush)
+  | ({ type: "chat.position"; topic: string } & ChatPosition)
+  | ({ type: "desk.assigned" } & DeskAssigned)
+  | ({ type: "desk.unassigned" } & DeskUnassigned)
+  | ({ type: "desk.session"; topic: string; seq: number } & DeskSession)
+  | ({ type: "desk.agent"; topic: string; seq: number } & DeskAgent)
+  | ({ type: "desk.alert"; topic: string; seq: number } & DeskAlert)
+  | ({ type: "desk.report"; topic: string; seq: number } & DeskReportPush)
+  | ({ type: "desk.settings"; topic: string; seq: number } & DeskSettings)
+  | ({ type: "desk.gap"; topic: string } & DeskGap)
   | ({ type: "drain" } & Drain);

@@ -320,7 +320,7 @@ impl State {
 
     fn line(&self, push: &Push, seq: Option<u64>) -> Bytes {
         let mut line = Vec::with_capacity(256);
-        codec::encode_room_push(push, self.topic.as_str(), seq, &mut line);
+        codec::encode_topic_push(push, self.topic.as_str(), seq, &mut line);
         without_line_feed(line)
     }
 

@@ -280,7 +280,10 @@ impl Conversation {
     }
 
     async fn resume_one(&mut self, at: &request::ResumeAt, deadline: Instant) -> Resumption {
-        let hawker_protocol::Topic::Room { shop, room } = &at.topic;
+        let hawker_protocol::Topic::Room { shop, room } = &at.topic else {
+            let message = "this server resumes rooms only";
+            return Resumption::refused(at, Refusal::with_message(Code::UnknownRequest, message));
+        };
         let topic = topic(shop, room);
         let entry = tokio::time::timeout_at(deadline, self.enter(&topic, shop, room)).await;
         let entry = match entry.unwrap_or(Err(Refusal::new(Code::Timeout))) {
