@@ -192,7 +192,8 @@ fn share(view: &AgentRateView) -> String {
 fn conversation(view: &ConversationView) -> String {
     let owner = with(view.owner.as_ref());
     format!(
-        "conversation of {}: seq {}, buyer {:?}, staff {:?}, blocked {}, open {:?}{owner}, last {:?}",
+        "conversation of {}: seq {}, buyer {:?}, staff {:?}, blocked {}, open {:?}{owner}, \
+         last {:?}",
         view.buyer,
         view.seq,
         view.buyer_marks,
