@@ -469,7 +469,8 @@ impl CommitSink for Delivery {
                     let viewers = push::RoomViewers { viewers, viewers_peak, joins };
                     self.in_room(&shop, &room, |room| room.on_counters(likes, viewers));
                 }
-                Ephemeral::Typing { .. } => {}
+                // As the rest of the desk: it has no topic yet.
+                Ephemeral::Typing { .. } | Ephemeral::Positions(_) => {}
             }
         }
     }

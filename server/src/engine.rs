@@ -50,7 +50,7 @@ pub struct Options {
     pub timers_max: usize,
     /// How long an accepted command's answer is remembered.
     pub remember: Duration,
-    /// A shop without open rooms and without requests leaves memory after this.
+    /// A shop without open rooms, without agents and without requests leaves memory after this.
     pub idle: Duration,
     /// Panics within `panic_window` after which a shop is quarantined.
     pub panics_max: usize,
@@ -154,7 +154,7 @@ pub trait CommitSink: Send + Sync + 'static {
     /// This batch is durable; `changes` are the newest views of what it touched.
     fn committed(&self, committed: &Committed, changes: Vec<Change>);
 
-    /// Comments and counters that nobody keeps.
+    /// Comments, counters, typing and places in a queue: what nobody keeps.
     fn passing(&self, shop: &ShopId, passing: Vec<Ephemeral>);
 }
 
@@ -312,6 +312,16 @@ impl Engine {
     /// Tells of each new version while the shop is in memory.
     pub fn versions(&self, shop: &ShopId) -> Result<watch::Receiver<Version>, Error> {
         self.directory.versions(shop)
+    }
+
+    /// Tells each time the shop was read into memory anew, by the epoch of its lease; 0 while it
+    /// is being read. Each such time no agent is connected any more as far as the shop knows, also
+    /// where the process and its sockets went on: who holds the socket of an agent **must** then
+    /// submit `DeskCommand::Connect` again, under a fresh command id, or the agent counts as gone
+    /// when his grace is over. The end of the channel means that the shop has left memory, which
+    /// it does not do while an agent is connected: ask for another one.
+    pub fn reigns(&self, shop: &ShopId) -> Result<watch::Receiver<u64>, Error> {
+        self.directory.reigns(shop)
     }
 
     pub async fn shops(

@@ -189,11 +189,16 @@ impl Hub {
 
 impl Subscriber for Hub {
     fn on_publication(&self, mut publication: Publication) {
-        if let Target::User(user) = publication.topic.target() {
-            self.on_personal(user, &publication);
-            return;
-        }
+        let needs_listeners = match publication.topic.target() {
+            Target::User(user) => return self.on_personal(user, &publication),
+            // There is one for each buyer who ever wrote: nothing is kept for whom nobody watches.
+            Target::Desk(_) | Target::Conversation { .. } => publication.seq.is_none(),
+            Target::Room { .. } => false,
+        };
         loop {
+            if needs_listeners && !self.rooms.contains_key(&publication.topic) {
+                return;
+            }
             let room = self.room(&publication.topic);
             let Some(returned) = room.publish(publication) else { return };
             self.forget(&returned.topic, &room);

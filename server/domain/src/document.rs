@@ -69,7 +69,8 @@ pub fn shop_order_key(placed_at: Millis, order: &OrderId) -> String {
 
 pub const SHOP_ORDERS_PREFIX: &str = "shop-order/";
 
-/// A message of the buyer's conversation, in the order of its `seq`.
+/// A message of the buyer's conversation (`view::desk::Message`), in the order of its `seq`. The
+/// numbers have no gaps: who wants some of them begins behind the key of the one before.
 pub fn message_key(buyer: &UserId, seq: u64) -> String {
     format!("{}{seq:014}", messages_prefix(buyer))
 }
@@ -78,12 +79,17 @@ pub fn messages_prefix(buyer: &UserId) -> String {
     format!("{}chat/", buyer_prefix(buyer))
 }
 
-/// What the staff wrote about a buyer.
+/// What the staff wrote about a buyer (`view::desk::Note`).
 pub fn note_key(buyer: &UserId, note: &NoteId) -> String {
-    format!("{}note/{note}", buyer_prefix(buyer))
+    format!("{}{note}", notes_prefix(buyer))
 }
 
-/// The tags the staff gave a buyer.
+/// All notes about a buyer; in the order of their time where their ids are.
+pub fn notes_prefix(buyer: &UserId) -> String {
+    format!("{}note/", buyer_prefix(buyer))
+}
+
+/// The tags the staff gave a buyer: a list of texts, sorted.
 pub fn tags_key(buyer: &UserId) -> String {
     format!("{}tags", buyer_prefix(buyer))
 }
@@ -98,12 +104,12 @@ pub fn rating_key(buyer: &UserId, session: SessionId) -> String {
     format!("{}rating/{:014}", buyer_prefix(buyer), session.0)
 }
 
-/// A closed session: whose it was, from when to when, which messages. No person's words.
+/// A closed session (`view::desk::ClosedSession`). No person's words.
 pub fn session_key(session: SessionId) -> String {
     format!("session/{:014}", session.0)
 }
 
-/// One key per closed session of a buyer.
+/// The same, one key per closed session of a buyer, the oldest first.
 pub fn buyer_session_key(buyer: &UserId, session: SessionId) -> String {
     format!("{}{:014}", buyer_sessions_prefix(buyer), session.0)
 }

@@ -17,6 +17,8 @@ use crate::money::{Currency, Minor};
 use crate::settings::Settings;
 use crate::time::{Millis, SpanMs};
 
+use desk::PositionView;
+
 pub use desk::DeskChange;
 
 /// Something that looks different after a batch. Carries the newest state, not the difference.
@@ -73,7 +75,11 @@ pub enum Ephemeral {
         buyer: UserId,
         side: Side,
         user: UserId,
+        /// Who owns the buyer's open session.
+        owner: Option<UserId>,
     },
+    /// Buyers whose place in the queue of the desk became better.
+    Positions(Vec<PositionView>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,50 +1,20 @@
 //! Rules of the desk that need many at once: balance, a long queue, a full agent who leaves, days
 //! on which clocks change, a repeated command. Owns small crowds; a twin hears every event.
 
+#[path = "support/desk_stage.rs"]
+mod desk_stage;
 #[path = "support/twin.rs"]
 mod twin;
 
-use hawker_domain::command::{ChatCommand, Content, DeskCommand, Intent, ShopCommand};
+use hawker_domain::command::{ChatCommand, Content, DeskCommand};
 use hawker_domain::event::DeskEvent;
-use hawker_domain::id::{SessionId, ShopId};
-use hawker_domain::money::Currency;
-use hawker_domain::settings::Settings;
+use hawker_domain::id::SessionId;
 use hawker_domain::time::{Millis, SpanMs};
 use hawker_domain::view::Change;
 use hawker_domain::view::desk::{DeskChange, DeskList, SessionState};
 use hawker_domain::{Actor, Command, Event, Role, Shop};
 
-use twin::Twin;
-
-fn act(twin: &mut Twin, (user, role): (&str, Role), command: impl Into<Command>, now: Millis) {
-    let actor = Actor { user: user.parse().expect("an id"), role };
-    let command = command.into();
-    let outcome = twin.execute(&actor, &command, now);
-    assert!(outcome.is_ok(), "{command:?}: {outcome:?}");
-}
-
-fn stage() -> Twin {
-    let mut twin = Twin::new(ShopId::parse("acme").expect("an id"));
-    let currency = Currency::parse("USD").expect("a currency");
-    let settings = Settings::default();
-    let create = ShopCommand::Create { name: "Acme".into(), currency, settings };
-    act(&mut twin, ("system", Role::Service), create, Millis(0));
-    twin
-}
-
-fn accept(twin: &mut Twin, agent: &str, cap: u32, now: Millis) {
-    let who = (agent, Role::Agent);
-    act(twin, who, DeskCommand::SetCap { agent: None, cap }, now);
-    act(twin, who, DeskCommand::Connect { connection: agent.parse().expect("an id") }, now);
-    let intent = DeskCommand::SetIntent { agent: None, intent: Intent::Accepting, confirmed: true };
-    act(twin, who, intent, now);
-}
-
-fn write(twin: &mut Twin, buyer: u64, now: Millis) {
-    let user = format!("b{buyer}");
-    let send = ChatCommand::Send { content: Content::Text("hello".to_owned()), room: None };
-    act(twin, (&user, Role::Buyer), send, now);
-}
+use desk_stage::{accept, act, stage, write};
 
 #[test]
 fn equal_caps_without_closes_stay_balanced() {
@@ -171,6 +141,8 @@ fn a_repeated_command_is_told_the_same_also_after_a_restart() {
     let close = Command::Desk(DeskCommand::Close { session: SessionId(1), epoch: 1 });
     let closed = twin.execute(&agent, &close, Millis(11)).expect("a close").events;
     let told = twin.live.result_of(&agent, &close, &closed, Millis(11));
-    let Some(Change::Desk(DeskChange::Session(view))) = &told else { panic!("{told:?}") };
+    let Some(Change::Desk(DeskChange::Session { session: view, .. })) = &told else {
+        panic!("{told:?}")
+    };
     assert!(matches!(view.state, SessionState::Closed { .. }), "{view:?}");
 }

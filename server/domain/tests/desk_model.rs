@@ -18,7 +18,7 @@ use hawker_domain::event::desk::{AssignReason, SessionAssigned};
 use hawker_domain::id::{SessionId, ShopId, UserId};
 use hawker_domain::time::{Millis, SpanMs};
 use hawker_domain::view::desk::{
-    AgentStatus, AnswerState, DeskList, Position, RateView, SessionState, SessionView,
+    AgentStatus, AgentView, AnswerState, DeskList, Position, RateView, SessionState, SessionView,
 };
 use hawker_domain::{Event, Shop};
 
@@ -125,6 +125,9 @@ struct Pair {
     /// What each waiting session was last told.
     shown: BTreeMap<SessionId, Position>,
     queue: Vec<SessionId>,
+    /// How each session and each agent looked last.
+    sessions: BTreeMap<SessionId, SessionView>,
+    agents: BTreeMap<UserId, AgentView>,
     seen: Seen,
     steps: usize,
 }
@@ -138,6 +141,8 @@ impl Pair {
             owners: BTreeMap::new(),
             shown: BTreeMap::new(),
             queue: Vec::new(),
+            sessions: BTreeMap::new(),
+            agents: BTreeMap::new(),
             seen: Seen::new(),
             steps: 0,
         }
@@ -263,7 +268,28 @@ impl Pair {
         self.compare_sessions()?;
         self.compare_places()?;
         self.compare_positions()?;
+        self.compare_versions()?;
         self.compare_rates()
+    }
+
+    /// Of two views of one thing the higher version is the newer; with the same they are the same.
+    fn compare_versions(&mut self) -> Result<(), String> {
+        for naive in &self.naive.sessions {
+            let view = self.twin.live.session_view(naive.id).ok_or("a session is gone")?;
+            let before = self.sessions.insert(naive.id, view.clone());
+            let fits = |old: &SessionView| old.version < view.version || *old == view;
+            if !before.as_ref().is_none_or(fits) {
+                return Err(format!("versions: {before:?}, then {view:?}"));
+            }
+        }
+        for view in self.twin.live.team_view() {
+            let before = self.agents.insert(view.agent.clone(), view.clone());
+            let fits = |old: &AgentView| old.version < view.version || *old == view;
+            if !before.as_ref().is_none_or(fits) {
+                return Err(format!("versions: {before:?}, then {view:?}"));
+            }
+        }
+        Ok(())
     }
 
     fn compare_sessions(&self) -> Result<(), String> {
@@ -351,7 +377,7 @@ impl Pair {
             let rows: Vec<_> =
                 rows.into_iter().filter(|it| it.opened >= from && it.opened < until).collect();
             same("a rate", &counts_of(&view), &recount(&rows))?;
-            let shares = self.twin.live.agent_rates(from, until);
+            let shares = self.twin.live.agent_rates((from, until), None, PAGE).agents;
             for share in &shares {
                 same("a share", &(share.hits, share.missed), &share_of(&rows, &share.agent))?;
             }

@@ -22,27 +22,49 @@ pub enum Target {
     Room { shop: ShopId, room: RoomId },
     /// Every connection of one user.
     User(UserId),
+    /// The staff who watch a shop's desk.
+    Desk(ShopId),
+    /// Whoever watches the conversation of a shop with a buyer: he, and the staff who serve him.
+    Conversation { shop: ShopId, buyer: UserId },
 }
 
 impl Topic {
+    fn new(text: String, target: Target) -> Self {
+        Self(Arc::new(Inner { text: text.into(), target }))
+    }
+
     pub fn room(shop: &ShopId, room: &RoomId) -> Self {
-        let text = format!("room:{shop}/{room}").into();
-        Self(Arc::new(Inner {
-            text,
-            target: Target::Room { shop: shop.clone(), room: room.clone() },
-        }))
+        let target = Target::Room { shop: shop.clone(), room: room.clone() };
+        Self::new(format!("room:{shop}/{room}"), target)
     }
 
     pub fn user(user: &UserId) -> Self {
-        let text = format!("user:{user}").into();
-        Self(Arc::new(Inner { text, target: Target::User(user.clone()) }))
+        Self::new(format!("user:{user}"), Target::User(user.clone()))
     }
 
-    /// The room's topic that a client wrote down, if it is one. Whether the client may hear the
-    /// room is for the caller to say.
-    pub fn parse_room(text: &str) -> Option<Self> {
-        let (shop, room) = text.strip_prefix("room:")?.split_once('/')?;
-        Some(Self::room(&ShopId::parse(shop).ok()?, &RoomId::parse(room).ok()?))
+    pub fn desk(shop: &ShopId) -> Self {
+        Self::new(format!("desk:{shop}"), Target::Desk(shop.clone()))
+    }
+
+    pub fn conversation(shop: &ShopId, buyer: &UserId) -> Self {
+        let target = Target::Conversation { shop: shop.clone(), buyer: buyer.clone() };
+        Self::new(format!("conversation:{shop}/{buyer}"), target)
+    }
+
+    /// The topic that a client wrote down, if it is one that clients can name: a user's own needs
+    /// no name. Whether this client may hear it is for the caller to say.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (kind, name) = text.split_once(':')?;
+        if kind == "desk" {
+            return Some(Self::desk(&ShopId::parse(name).ok()?));
+        }
+        let (shop, of) = name.split_once('/')?;
+        let shop = ShopId::parse(shop).ok()?;
+        match kind {
+            "room" => Some(Self::room(&shop, &RoomId::parse(of).ok()?)),
+            "conversation" => Some(Self::conversation(&shop, &UserId::parse(of).ok()?)),
+            _ => None,
+        }
     }
 
     pub fn as_str(&self) -> &str {
@@ -89,14 +111,30 @@ mod tests {
         let (shop, room) = (ShopId::parse("acme").unwrap(), RoomId::parse("r1").unwrap());
         let topic = Topic::room(&shop, &room);
         assert_eq!(topic.as_str(), "room:acme/r1");
-        assert_eq!(Topic::parse_room("room:acme/r1"), Some(topic));
     }
 
     #[test]
-    fn a_client_cannot_name_a_topic_that_is_no_room() {
-        for text in ["user:ann", "room:acme", "room:/r1", "room:acme/", "room:a/b/c", "acme/r1", ""]
-        {
-            assert_eq!(Topic::parse_room(text), None, "{text:?}");
+    fn what_a_topic_is_called_is_read_back_with_its_target() {
+        let (shop, room) = (ShopId::parse("acme").unwrap(), RoomId::parse("r1").unwrap());
+        let buyer = UserId::parse("ann").unwrap();
+        let topics = [
+            (Topic::room(&shop, &room), "room:acme/r1"),
+            (Topic::desk(&shop), "desk:acme"),
+            (Topic::conversation(&shop, &buyer), "conversation:acme/ann"),
+        ];
+        for (topic, text) in topics {
+            let read = Topic::parse(text).unwrap();
+            assert_eq!((topic.as_str(), topic.target()), (text, read.target()));
+        }
+    }
+
+    #[test]
+    fn a_client_cannot_name_a_topic_that_is_none_or_somebody_elses_own() {
+        let rooms = ["room:acme", "room:/r1", "room:acme/", "room:a/b/c", "acme/r1", ""];
+        let others = ["user:ann", "user:acme/ann", "desk:", "desk:acme/r1", "desk", "Desk:acme"];
+        let conversations = ["conversation:acme", "conversation:/ann", "conversation:acme/a/b"];
+        for text in rooms.iter().chain(&others).chain(&conversations) {
+            assert_eq!(Topic::parse(text), None, "{text:?}");
         }
     }
 }

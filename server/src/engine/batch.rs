@@ -149,6 +149,11 @@ impl OpenBatch {
         }
     }
 
+    /// Takes in what nobody asked for and nobody keeps.
+    pub(super) fn pass(&mut self, passing: Ephemeral) {
+        self.sealed.passing.push(passing);
+    }
+
     pub(super) fn refuse(&mut self, reply: Reply, rejection: Rejection) {
         self.commands += 1;
         self.sealed.answers.push(SealedAnswer::Refused { reply, rejection });

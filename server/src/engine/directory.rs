@@ -38,6 +38,7 @@ struct Entrance {
     mailbox: Mailbox,
     pulses: Arc<Pulses>,
     versions: watch::Receiver<Version>,
+    reigns: watch::Receiver<u64>,
 }
 
 /// When a shop's task panicked lately.
@@ -97,6 +98,10 @@ impl Directory {
         Ok(self.entrance(shop)?.versions)
     }
 
+    pub(super) fn reigns(self: &Arc<Self>, shop: &ShopId) -> Result<watch::Receiver<u64>, Error> {
+        Ok(self.entrance(shop)?.reigns)
+    }
+
     pub(super) async fn stop(&self) {
         self.around.stop.cancel();
         self.tasks.close();
@@ -118,9 +123,15 @@ impl Directory {
     fn open(self: &Arc<Self>, shop: &ShopId) -> Entrance {
         let (mailbox, inbox) = mailbox(self.around.options.mailbox_commands_max);
         let pulses = Arc::new(Pulses::default());
-        let (sender, versions) = watch::channel(0);
-        let doors = Doors { inbox: Arc::new(inbox), pulses: pulses.clone(), versions: sender };
-        let entrance = Entrance { mailbox: mailbox.clone(), pulses, versions };
+        let (version, versions) = watch::channel(0);
+        let (reign, reigns) = watch::channel(0);
+        let doors = Doors {
+            inbox: Arc::new(inbox),
+            pulses: pulses.clone(),
+            versions: version,
+            reigns: reign,
+        };
+        let entrance = Entrance { mailbox: mailbox.clone(), pulses, versions, reigns };
         self.tasks.spawn(supervise(self.clone(), shop.clone(), mailbox, doors));
         entrance
     }

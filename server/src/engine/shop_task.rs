@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use hawker_domain::event::CommandRef;
 use hawker_domain::shop::{Accepted, Shop};
 use hawker_domain::time::Millis;
-use hawker_domain::view::Change;
+use hawker_domain::view::{Change, Ephemeral};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::task::coop::consume_budget;
@@ -26,6 +26,9 @@ use super::snapshot::{self, Memory};
 use super::{CommitSink, Error, Options, Submission};
 use crate::clock::Clock;
 use crate::journal::{self, Batch, Committed, Journal, Lease, Position, Verified, Version};
+
+/// How often those who wait for an agent hear of their places.
+const POSITIONS_EVERY: Duration = Duration::from_secs(1);
 
 /// What every shop task shares.
 #[derive(Clone)]
@@ -43,6 +46,7 @@ pub(super) struct Doors {
     pub(super) inbox: Arc<Inbox>,
     pub(super) pulses: Arc<Pulses>,
     pub(super) versions: watch::Sender<Version>,
+    pub(super) reigns: watch::Sender<u64>,
 }
 
 /// Why a shop's task came to its end.
@@ -69,6 +73,8 @@ struct ShopTask {
     /// Received, and waiting until what is due has happened.
     held: VecDeque<Work>,
     last_work: Instant,
+    /// Until then nobody who waits for an agent is told of his place again.
+    positions_at: Instant,
     /// Where the shop stood when it was last saved, or when that was last tried.
     snapshot: Version,
     /// Saves a snapshot while the shop goes on.
@@ -94,6 +100,7 @@ enum Stimulus {
     Verdict(Result<(Lease, Verdict), tokio::task::JoinError>),
     Pulses,
     Due,
+    Positions,
     Idle,
     Stop,
 }
@@ -104,6 +111,7 @@ pub(super) async fn serve(around: Surroundings, doors: Doors, recovered: Recover
     let Memory { shop, remembered, last_at } = memory;
     around.sink.restored(&lease, &shop);
     doors.versions.send_replace(position.version);
+    let epoch = lease.epoch();
     let mut task = ShopTask {
         around,
         doors,
@@ -116,9 +124,13 @@ pub(super) async fn serve(around: Surroundings, doors: Doors, recovered: Recover
         open: OpenBatch::default(),
         held: VecDeque::new(),
         last_work: Instant::now(),
+        positions_at: Instant::now(),
         snapshot,
         saving: None,
     };
+    task.lose_links();
+    // Whoever hears of it finds his link lost already, and asks after that.
+    task.doors.reigns.send_replace(epoch);
     task.run().await
 }
 
@@ -128,6 +140,7 @@ impl ShopTask {
             self.decide_what_waits();
             if self.in_flight.is_none() {
                 self.take_pulses();
+                self.tell_positions();
                 self.send_batch();
                 // What was only verified is through already, without a wait in which others run.
                 consume_budget().await;
@@ -146,7 +159,7 @@ impl ShopTask {
                     return self.give_up(journal::Error::Unknown(error.to_string()));
                 }
                 // Taken with the next batch; until then they merge where they are.
-                Stimulus::Pulses => {}
+                Stimulus::Pulses | Stimulus::Positions => {}
                 Stimulus::Due => self.last_work = Instant::now(),
                 Stimulus::Idle => {
                     if let Some(lease) = &self.lease {
@@ -165,7 +178,8 @@ impl ShopTask {
         let has_room = self.has_room() && !self.around.stop.is_cancelled();
         let quiet = self.in_flight.is_none() && self.open.is_empty() && self.held.is_empty();
         let idle_at = self.last_work + self.around.options.idle;
-        let may_idle = quiet && !self.shop.has_open_rooms();
+        let may_idle = quiet && !self.shop.has_open_rooms() && !self.shop.has_agents_linked();
+        let may_tell = self.in_flight.is_none() && self.shop.has_buyers_waiting();
         let due_in = self.due_in();
         let may_fire = has_room && due_in.is_some();
         tokio::select! {
@@ -176,6 +190,7 @@ impl ShopTask {
             }
             () = self.doors.pulses.arrived() => Stimulus::Pulses,
             () = tokio::time::sleep(due_in.unwrap_or_default()), if may_fire => Stimulus::Due,
+            () = tokio::time::sleep_until(self.positions_at), if may_tell => Stimulus::Positions,
             () = self.around.stop.cancelled(), if quiet => Stimulus::Stop,
             () = tokio::time::sleep_until(idle_at), if may_idle => Stimulus::Idle,
         }
@@ -265,6 +280,27 @@ impl ShopTask {
         for (room, pulse) in self.doors.pulses.take() {
             let accepted = self.shop.pulse(&room, pulse, now);
             self.take(now, None, accepted, None);
+        }
+    }
+
+    /// The connections that this memory knows of may be gone, or may have come and gone unheard:
+    /// the first entry of the first batch says so, where there were any.
+    fn lose_links(&mut self) {
+        let now = self.now();
+        let accepted = self.shop.links_lost(now);
+        self.take(now, None, accepted, None);
+    }
+
+    /// Whose place in the queue of the desk became better, each second and not more often.
+    fn tell_positions(&mut self) {
+        let now = Instant::now();
+        if now < self.positions_at || !self.shop.has_buyers_waiting() {
+            return;
+        }
+        self.positions_at = now + POSITIONS_EVERY;
+        let better = self.shop.better_positions();
+        if !better.is_empty() {
+            self.open.pass(Ephemeral::Positions(better));
         }
     }
 

@@ -1,5 +1,6 @@
 //! The engine against a journal that can be told to fail. Time is tokio's, paused.
 
+mod desk;
 mod feed;
 mod pulses;
 mod snapshots;
@@ -22,6 +23,7 @@ use crate::journal::memory::{Fault, Faults, Memory};
 #[derive(Debug, Default)]
 struct Ears {
     heard: Mutex<Vec<String>>,
+    passed: Mutex<Vec<Ephemeral>>,
 }
 
 impl CommitSink for Ears {
@@ -41,6 +43,7 @@ impl CommitSink for Ears {
 
     fn passing(&self, shop: &ShopId, passing: Vec<Ephemeral>) {
         self.note(format!("passing in {shop}: {}", passing.len()));
+        self.passed.lock().unwrap().extend(passing);
     }
 }
 

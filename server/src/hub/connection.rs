@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
@@ -40,6 +40,7 @@ pub struct Connection<T: Transport + ?Sized = dyn Transport> {
     user: OnceLock<UserId>,
     shared: Arc<Shared>,
     deflates: bool,
+    is_staff: AtomicBool,
     outbox: Mutex<Outbox>,
     transport: T,
 }
@@ -73,6 +74,7 @@ impl Connection {
             user: OnceLock::new(),
             shared: Arc::clone(shared),
             deflates,
+            is_staff: AtomicBool::new(false),
             outbox: Mutex::new(Outbox::new(shared.options.buyer.outbox_bytes_max)),
             transport,
         })
@@ -129,8 +131,22 @@ impl Connection {
         }
     }
 
-    pub(super) fn set_limits(&self, limits: &Limits) {
-        self.outbox.lock().set_bytes_max(limits.outbox_bytes_max);
+    /// From here on the limits of staff hold: larger messages, a larger outbox, and pings that
+    /// notice soon when an agent is gone. To be called by the task that reads the connection,
+    /// while it deals with a message: it looks at the time again after that.
+    pub fn serve_as_staff(&self) {
+        self.is_staff.store(true, Ordering::Relaxed);
+        self.set_outbox_bytes_max(self.shared.options.staff.outbox_bytes_max);
+    }
+
+    /// What this connection may do, and when it is pinged.
+    pub fn limits(&self) -> &Limits {
+        let Options { buyer, staff, .. } = &self.shared.options;
+        if self.is_staff.load(Ordering::Relaxed) { staff } else { buyer }
+    }
+
+    pub(super) fn set_outbox_bytes_max(&self, bytes_max: usize) {
+        self.outbox.lock().set_bytes_max(bytes_max);
     }
 
     pub(super) fn set_user(&self, user: UserId) -> Result<(), UserId> {

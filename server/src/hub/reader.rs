@@ -17,7 +17,6 @@ pub use tokio_tungstenite::tungstenite::handshake::derive_accept_key as accept_k
 use super::connection::Connection;
 use super::frame::Frame;
 use super::machine::{Fed, Machine};
-use super::options::Limits;
 use super::wheel::Timer;
 
 /// One read takes at most this much; the buffer belongs to the thread, not to the connection.
@@ -61,7 +60,6 @@ pub struct Reader {
     /// There only while a message is incomplete or not fetched yet, and once a close has begun.
     machine: Option<Box<Machine>>,
     timer: Timer,
-    limits: Limits,
     /// When the client was last heard or pinged.
     turned_at: Instant,
     is_pinged: bool,
@@ -81,7 +79,6 @@ impl Reader {
     /// `leftover` is what was read together with the handshake.
     pub(super) fn new(connection: Arc<Connection>, leftover: &[u8]) -> Self {
         let mut reader = Self {
-            limits: connection.shared().options.buyer,
             connection,
             machine: None,
             timer: Timer::new(),
@@ -100,15 +97,6 @@ impl Reader {
 
     pub fn connection(&self) -> &Arc<Connection> {
         &self.connection
-    }
-
-    /// Grants what the hello proved: message size, outbox, ping interval.
-    pub fn set_limits(&mut self, limits: Limits) {
-        self.limits = limits;
-        if let Some(machine) = &mut self.machine {
-            machine.set_message_bytes_max(limits.message_bytes_max);
-        }
-        self.connection.set_limits(&limits);
     }
 
     /// Lets [`Reader::next`] return [`Inbound::Due`] once, at that moment or a tenth of a second
@@ -221,7 +209,7 @@ impl Reader {
         let wait = match self.is_pinged {
             _ if self.discards => return None,
             true => self.connection.shared().options.pong_timeout(),
-            false => self.limits.ping_after(),
+            false => self.connection.limits().ping_after(),
         };
         Some(self.turned_at + wait)
     }
@@ -232,9 +220,15 @@ impl Reader {
         }
         self.turned_at = Instant::now();
         self.is_pinged = false;
-        let mut machine = self.machine.take().unwrap_or_else(|| {
-            Machine::lend(self.limits.message_bytes_max, self.connection.deflates())
-        });
+        let bytes_max = self.connection.limits().message_bytes_max;
+        let mut machine = match self.machine.take() {
+            Some(mut machine) => {
+                // It may have begun under other limits.
+                machine.set_message_bytes_max(bytes_max);
+                machine
+            }
+            None => Machine::lend(bytes_max, self.connection.deflates()),
+        };
         match machine.feed(bytes, &self.connection) {
             Fed::More => {}
             Fed::Closed { code } => self.on_end(ReadEnd::PeerClosed { code }),

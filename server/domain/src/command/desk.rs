@@ -35,7 +35,8 @@ pub enum Content {
     },
 }
 
-/// A file that was uploaded before; the bytes stand elsewhere.
+/// A file that was uploaded before; the bytes stand elsewhere. Clients name the upload only: its
+/// type and size are what the store of uploads found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attachment {
     pub upload: UploadId,

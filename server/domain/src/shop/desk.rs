@@ -58,7 +58,7 @@ pub(in crate::shop) struct Desk {
     recent: VecDeque<chat::Recent>,
 
     sessions: session::Rows,
-    open: Lookup<SessionId, session::Open>,
+    open: Lookup<SessionId, Box<session::Open>>,
     /// Open sessions by their last message.
     idle: BTreeSet<(Millis, SessionId)>,
     soft: timers::Tiers,
@@ -83,9 +83,16 @@ pub(in crate::shop) struct Desk {
     available: u32,
     over_cap: u64,
     forced: u64,
+    /// Agents who are connected or expected back.
+    linked: u32,
     /// When the last event of the desk was.
     last_at: Millis,
+    /// How many there were: the version of whatever is shown of it.
+    events: u64,
 
+    /// The agents by their ids; follows from their list.
+    #[serde(skip)]
+    by_name: BTreeMap<UserId, session::Slot>,
     /// Follows from the rows.
     #[serde(skip)]
     rate: response_rate::ResponseRate,
@@ -161,7 +168,7 @@ impl Shop {
             DeskCommand::Typing { buyer } => desk.decide_staff_typing(actor, buyer),
             DeskCommand::Recall { buyer, seq } => desk.decide_staff_recall(actor, buyer, *seq, now),
             DeskCommand::AddNote { buyer, note, text } => {
-                desk.decide_note(actor, buyer, note, text)
+                desk.decide_note(actor, buyer, (note, text), now)
             }
             DeskCommand::SetTags { buyer, tags } => desk.decide_tags(actor, buyer, tags),
             DeskCommand::Block { buyer } => desk.decide_block(actor, buyer, true),
@@ -180,6 +187,7 @@ impl Shop {
     pub(super) fn apply_desk(&mut self, event: &DeskEvent, at: Millis) {
         let desk = &mut self.desk;
         desk.last_at = at;
+        desk.events += 1;
         desk.apply(event, at);
         desk.trim_timers();
     }

@@ -14,7 +14,7 @@ use crate::lookup::Lookup;
 use crate::view::ReservationState;
 
 /// Rises with every change of what is written here, fields of the parts included.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Why bytes are not a shop.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -118,7 +118,7 @@ impl Shop {
             due: DueQueue::default(),
             unsettled: thawed.unsettled,
         };
-        shop.desk.rebuild_rate();
+        shop.desk.rebuild_what_follows();
         for (id, trace) in thawed.traces {
             if let Some(room) = shop.rooms.get_mut(&id) {
                 room.follow_trace(trace);

@@ -1,23 +1,32 @@
-//! What others may see of the service desk: plain copies. Owns no rule.
+//! What others may see of the service desk: plain copies. Owns no rule. Every `version` here counts
+//! the events of the shop's desk: of two views of one thing the higher is the newer.
 
 use serde::{Deserialize, Serialize};
 
 use crate::command::{Content, Faq, Holiday, Intent, Marks};
 use crate::event::desk::{CloseReason, Exclusion, LiveContext, Sender, Side, Why};
-use crate::id::{FaqId, QuickReplyId, ReportId, SessionId, UserId};
+use crate::id::{FaqId, NoteId, QuickReplyId, ReportId, SessionId, UserId};
 use crate::policy::DeskPolicy;
 use crate::time::Millis;
 
 /// Something of the desk that looks different after a batch, as it is now.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DeskChange {
-    Session(SessionView),
+    Session {
+        session: SessionView,
+        /// Who owned it before the batch and does no longer.
+        owner_before: Option<UserId>,
+    },
     /// Said in this batch.
     Message(MessageView),
     Recalled {
         buyer: UserId,
         seq: u64,
+        /// As in [`MessageView`].
+        owner: Option<UserId>,
     },
+    /// What a click on the FAQ led to, for whoever clicked.
+    Clicked(ClickView),
     Marks(ConversationView),
     Agent(AgentView),
     Alerts(AlertsView),
@@ -42,7 +51,26 @@ pub struct Message {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageView {
     pub buyer: UserId,
+    /// Who owned the buyer's open session once it was said.
+    pub owner: Option<UserId>,
     pub message: Message,
+}
+
+/// A click on a question: the session it belongs to, the question and its answer. Once the shop
+/// has taken the question back they are only where all messages are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClickView {
+    pub session: SessionView,
+    pub messages: Vec<Message>,
+}
+
+/// What the staff wrote about a buyer, as its document keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    pub note: NoteId,
+    pub by: UserId,
+    pub at: Millis,
+    pub text: String,
 }
 
 /// The document of a closed session: where its messages are and what came of it.
@@ -69,6 +97,9 @@ pub struct ConversationView {
     pub blocked: bool,
     pub open_session: Option<SessionId>,
     pub last_session: Option<SessionId>,
+    /// Who owns the open session.
+    pub owner: Option<UserId>,
+    pub version: u64,
 }
 
 /// What a buyer gets when he opens the chat page.
@@ -97,8 +128,15 @@ pub struct SessionView {
     pub why: Option<Why>,
     pub context: Option<LiveContext>,
     pub stars: Option<u8>,
-    /// Rises with everything that happens in the conversation.
+    /// Of the conversation's last message.
     pub seq: u64,
+    pub version: u64,
+}
+
+impl SessionView {
+    pub fn is_owned_by(&self, user: &UserId) -> bool {
+        matches!(&self.state, SessionState::Assigned { agent, .. } if agent == user)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -179,6 +217,7 @@ pub struct AlertsView {
     pub over_cap: u64,
     /// Assignments above a cap that somebody forced, ever.
     pub forced: u64,
+    pub version: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -195,6 +234,7 @@ pub struct ReportView {
     pub report: ReportId,
     pub session: SessionId,
     pub state: ReportState,
+    pub version: u64,
 }
 
 /// The lists of the desk.
@@ -298,6 +338,13 @@ pub struct AgentRateView {
     pub missed: u32,
     /// Sessions he closed as needing no reply.
     pub no_reply: u32,
+}
+
+/// The shares of some agents, by their ids; those behind `next` follow.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AgentRatesPage {
+    pub agents: Vec<AgentRateView>,
+    pub next: Option<UserId>,
 }
 
 impl AgentRateView {

@@ -1,6 +1,7 @@
 //! How the views of the desk read in an outcome file: one line each. Owns no expectation.
 
 use hawker_domain::Shop;
+use hawker_domain::id::UserId;
 use hawker_domain::time::Millis;
 use hawker_domain::view::desk::{
     AgentRateView, AgentView, AlertsView, ConversationView, DeskChange, DeskList, RateView,
@@ -136,8 +137,16 @@ fn rates(shop: &Shop, words: &mut Words) -> Vec<String> {
         return vec![view.map_or("nobody".to_owned(), |view| share(&view))];
     }
     let mut lines = vec![rate(&shop.response_rate(from, until))];
-    lines.extend(shop.agent_rates(from, until).iter().map(share));
-    lines
+    let mut after = None;
+    loop {
+        let page = shop.agent_rates((from, until), after.as_ref(), PAGE);
+        let has_share = |it: &&AgentRateView| it.hits + it.missed + it.no_reply > 0;
+        lines.extend(page.agents.iter().filter(has_share).map(share));
+        after = page.next;
+        if after.is_none() {
+            return lines;
+        }
+    }
 }
 
 fn percent(part: Option<f64>) -> String {
@@ -181,8 +190,10 @@ fn share(view: &AgentRateView) -> String {
 }
 
 fn conversation(view: &ConversationView) -> String {
+    let owner = with(view.owner.as_ref());
     format!(
-        "conversation of {}: seq {}, buyer {:?}, staff {:?}, blocked {}, open {:?}, last {:?}",
+        "conversation of {}: seq {}, buyer {:?}, staff {:?}, blocked {}, open {:?}{owner}, \
+         last {:?}",
         view.buyer,
         view.seq,
         view.buyer_marks,
@@ -204,13 +215,27 @@ fn chat(shop: &Shop, words: &mut Words) -> Vec<String> {
     lines
 }
 
+fn with(owner: Option<&UserId>) -> String {
+    owner.map_or(String::new(), |owner| format!(" with {owner}"))
+}
+
 pub(crate) fn change(change: &DeskChange) -> String {
     match change {
-        DeskChange::Session(view) => session(view),
-        DeskChange::Message(view) => {
-            format!("message of {}: {}", view.buyer, debug(&view.message))
+        DeskChange::Session { session: view, owner_before } => {
+            let before = owner_before.as_ref().map(|owner| format!(", {owner} had it"));
+            session(view) + &before.unwrap_or_default()
         }
-        DeskChange::Recalled { buyer, seq } => format!("recalled {seq} of {buyer}"),
+        DeskChange::Message(view) => {
+            let message = debug(&view.message);
+            format!("message of {}{}: {message}", view.buyer, with(view.owner.as_ref()))
+        }
+        DeskChange::Recalled { buyer, seq, owner } => {
+            format!("recalled {seq} of {buyer}{}", with(owner.as_ref()))
+        }
+        DeskChange::Clicked(view) => {
+            let messages: Vec<_> = view.messages.iter().map(debug).collect();
+            format!("clicked in {}: {}", session(&view.session), messages.join(", "))
+        }
         DeskChange::Marks(view) => conversation(view),
         DeskChange::Agent(view) => agent(view),
         DeskChange::Alerts(view) => format!("alerts {}", alerts(view)),

@@ -321,7 +321,7 @@ impl Conversation {
             roles: identity.roles.iter().copied().map(wire::role).collect(),
             now: EpochMs(self.now().0),
             connection: Id::checked(self.connection().id().to_string().into()),
-            ping_ms: self.around.hub.options().buyer.ping_ms,
+            ping_ms: self.connection().limits().ping_ms,
             expires_at: Some(EpochMs(identity.expires_at.0)),
             limits: reply::Limits::default(),
             resumed: answers,

@@ -71,12 +71,12 @@ impl Greeting {
         }
     }
 
-    fn admit(&self, reader: &mut Reader, identity: Identity) -> Result<Conversation, CloseCode> {
-        let hub = &self.around.hub;
+    fn admit(&self, reader: &Reader, identity: Identity) -> Result<Conversation, CloseCode> {
         let is_staff = identity.roles.iter().any(|role| *role != Role::Buyer);
-        let limits = if is_staff { hub.options().staff } else { hub.options().buyer };
-        reader.set_limits(limits);
         let connection = reader.connection().clone();
+        if is_staff {
+            connection.serve_as_staff();
+        }
         let per_user_max = self.around.options.connections_per_user_max;
         let admitted = self.around.connections().admit(&connection, &identity.user, per_user_max);
         match admitted {

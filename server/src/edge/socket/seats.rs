@@ -100,13 +100,24 @@ impl Likes {
 fn room_of(topic: &Topic) -> Option<(&ShopId, &RoomId)> {
     match topic.target() {
         Target::Room { shop, room } => Some((shop, room)),
-        Target::User(_) => None,
+        Target::User(_) | Target::Desk(_) | Target::Conversation { .. } => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use hawker_domain::id::UserId;
+
     use super::*;
+
+    #[test]
+    fn only_rooms_have_viewers_that_a_shop_counts() {
+        let (shop, room) = (ShopId::parse("acme").unwrap(), RoomId::parse("r1").unwrap());
+        let ann = UserId::parse("ann").unwrap();
+        assert_eq!(room_of(&Topic::room(&shop, &room)), Some((&shop, &room)));
+        let others = [Topic::user(&ann), Topic::desk(&shop), Topic::conversation(&shop, &ann)];
+        assert!(others.iter().all(|topic| room_of(topic).is_none()));
+    }
 
     #[test]
     fn at_most_ten_likes_a_second_count() {

@@ -10,7 +10,7 @@ use super::*;
 #[test]
 fn a_waiting_connection_is_small() {
     let sizes = [
-        ("Reader", size_of::<Reader>(), 112),
+        ("Reader", size_of::<Reader>(), 88),
         ("Connection<TcpStream>", size_of::<Connection<TcpStream>>(), 224),
         ("Registration", size_of::<Registration>(), 24),
         ("Membership", size_of::<Membership>(), 32),

@@ -98,8 +98,7 @@ async fn a_message_may_be_as_big_as_the_limit_and_not_a_byte_bigger() {
     let mut ann = guest();
     ann.client.text(&"x".repeat(32 << 10));
     assert_eq!(ann.next_text().await.len(), 32 << 10);
-    let staff = House::new().hub.options().staff;
-    ann.reader.set_limits(staff);
+    ann.connection().serve_as_staff();
     ann.client.text(&"x".repeat(64 << 10));
     assert_eq!(ann.next_text().await.len(), 64 << 10);
     ann.client.text(&"x".repeat((64 << 10) + 1));
@@ -185,6 +184,64 @@ async fn a_silent_client_is_pinged_and_then_closed_with_4409() {
     assert_eq!(started_at.elapsed().as_secs(), 25 + 10 + 3);
     assert_eq!(ann.client.hear(), Some(Message::Ping(1_u64.to_be_bytes().to_vec().into())));
     assert_eq!(ann.client.lines(), ["close 4409"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn silent_staff_is_pinged_after_10_s_and_given_up_after_20() {
+    let started_at = tokio::time::Instant::now();
+    let mut bea = guest();
+    bea.connection().serve_as_staff();
+    for (seconds, close_code) in [(10, None), (10, Some(4409))] {
+        let wait = std::time::Duration::from_secs(seconds);
+        assert!(tokio::time::timeout(wait, bea.reader.next()).await.is_err());
+        assert_eq!(bea.connection().close_code(), close_code);
+    }
+    assert_eq!(started_at.elapsed().as_secs(), 20);
+    assert!(matches!(bea.client.hear(), Some(Message::Ping(_))));
+    assert_eq!(bea.client.lines(), ["close 4409"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_turns_out_to_be_staff_later_is_pinged_like_staff_from_then_on() {
+    let mut bea = guest();
+    let silence = std::time::Duration::from_secs(9);
+    assert!(tokio::time::timeout(silence, bea.reader.next()).await.is_err());
+    bea.client.text("I serve here");
+    assert_eq!(bea.next_text().await, "I serve here");
+    bea.connection().serve_as_staff();
+    let heard_at = tokio::time::Instant::now();
+    assert_eq!(bea.end().await, ReadEnd::Closed { code: 4409 });
+    assert_eq!(heard_at.elapsed().as_secs(), 10 + 10 + 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_message_that_is_half_there_may_be_ended_by_staff() {
+    let mut bea = guest();
+    let half = [0x01, 0xfe, 0x7f, 0xff, 0, 0, 0, 0].iter().copied();
+    bea.client.raw(&half.chain([b'x'; 0x7fff]).collect::<Vec<_>>());
+    tokio::select! {
+        biased;
+        inbound = bea.reader.next() => panic!("{inbound:?}"),
+        () = tokio::task::yield_now() => {}
+    }
+    bea.connection().serve_as_staff();
+    bea.client.raw(&masked(0x80, &[b'y'; 100]));
+    assert_eq!(bea.next_text().await.len(), 0x7fff + 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn staff_may_have_more_unsent_than_buyers() {
+    let house = House::new();
+    let line = "x".repeat(100 << 10);
+    for (is_staff, taken) in [(false, 2), (true, 10)] {
+        let guest = house.guest(fake::Pipe::narrow(1));
+        if is_staff {
+            guest.connection().serve_as_staff();
+        }
+        let sent = (0..20).map(|_| guest.connection().send(&Frame::line(line.as_bytes())));
+        let sent = sent.take_while(|sent| *sent != Sent::Closed).count();
+        assert_eq!(sent, taken, "staff: {is_staff}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -180,6 +180,51 @@ async fn a_room_is_given_up_when_nobody_watches_and_nothing_can_be_resumed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_nobody_has_to_miss_opens_no_room_for_a_conversation_that_nobody_watches() {
+    let house = House::new();
+    let (shop, buyer) = (ShopId::parse("acme").unwrap(), crate::bus::UserId::parse("ann").unwrap());
+    for topic in [Topic::conversation(&shop, &buyer), Topic::desk(&shop)] {
+        let typing = || Publication {
+            topic: topic.clone(),
+            ..house.unnumbered(Class::Counter { key: "typing".into() }, "typing")
+        };
+        house.hub.on_publication(typing());
+        assert_eq!(house.hub.rooms.len(), 0, "{topic}");
+
+        let mut bea = house.guest(fake::Pipe::new());
+        let watches = house.hub.join(&topic, bea.connection()).start();
+        house.hub.on_publication(typing());
+        settle().await;
+        assert_eq!(bea.client.lines(), ["typing"], "{topic}");
+
+        drop(watches);
+        pass_ms(300_001).await;
+        house.hub.pulse();
+        house.hub.on_publication(typing());
+        assert_eq!(house.hub.rooms.len(), 0, "{topic}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_numbered_line_of_a_conversation_is_kept_for_whoever_resumes() {
+    let mut house = House::new();
+    let (shop, buyer) = (ShopId::parse("acme").unwrap(), crate::bus::UserId::parse("ann").unwrap());
+    let topic = Topic::conversation(&shop, &buyer);
+    for seq in 1..=2 {
+        house.snapshot_at(seq);
+        let topic = topic.clone();
+        let line = seq.to_string().into();
+        let said =
+            Publication { topic, line, seq: Some(seq), ..house.unnumbered(Class::Normal, "") };
+        house.hub.on_publication(said);
+    }
+    pass_ms(60).await;
+    let bob = house.guest(fake::Pipe::new());
+    let resumed = house.hub.resume(&topic, 7, 1, bob.connection());
+    assert_eq!(resumed.missed, ["2"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_deleted_comment_leaves_what_waits_and_what_is_kept_but_its_number_stays() {
     let mut house = House::new();
     let (mut ann, _in_room) = house.viewer();

@@ -100,7 +100,6 @@ async fn larger_rooms_may_have_longer_ticks() {
 #[tokio::test(start_paused = true)]
 async fn blocked_readers_cost_the_others_nothing() {
     let mut house = House::with(sharded());
-    let limits = Limits { outbox_bytes_max: 64, ..house.hub.options().buyer };
     let mut readers = Vec::new();
     let mut blocked = Vec::new();
     for nth in 0..100 {
@@ -108,8 +107,8 @@ async fn blocked_readers_cost_the_others_nothing() {
             readers.push(house.viewer());
             continue;
         }
-        let mut guest = house.guest(fake::Pipe::narrow(16));
-        guest.reader.set_limits(limits);
+        let guest = house.guest(fake::Pipe::narrow(16));
+        guest.connection().set_outbox_bytes_max(64);
         let membership = house.hub.join(&topic(), guest.connection()).start();
         blocked.push((guest, membership));
     }
@@ -129,11 +128,10 @@ async fn blocked_readers_cost_the_others_nothing() {
 #[tokio::test(start_paused = true)]
 async fn one_gap_with_one_snapshot_is_made_for_all_who_stopped_at_the_same_place() {
     let mut house = House::with(sharded());
-    let limits = Limits { outbox_bytes_max: 4, ..house.hub.options().buyer };
     let mut slow: Vec<_> = (0..200)
         .map(|_| {
-            let mut guest = house.guest(fake::Pipe::narrow(3));
-            guest.reader.set_limits(limits);
+            let guest = house.guest(fake::Pipe::narrow(3));
+            guest.connection().set_outbox_bytes_max(4);
             let membership = house.hub.join(&topic(), guest.connection()).start();
             (guest, membership)
         })

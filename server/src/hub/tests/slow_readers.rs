@@ -234,11 +234,10 @@ fn a_slow_reader_beside_a_busy_publisher_on_other_threads_always_catches_up() {
         .unwrap();
     runtime.block_on(async {
         let mut house = House::with(Options { tick_ms: 0, ..Options::default() });
-        let limits = Limits { outbox_bytes_max: 64, ..house.hub.options().buyer };
         let viewers: Vec<_> = (0..8)
             .map(|_| {
                 let (mut guest, in_room) = slow_viewer(&house, 7);
-                guest.reader.set_limits(limits);
+                guest.connection().set_outbox_bytes_max(64);
                 tokio::spawn(async move {
                     let _in_room = in_room;
                     let _reader = guest.reader;

@@ -45,8 +45,8 @@ async fn messages_go_both_ways_over_a_real_socket() {
 #[tokio::test]
 async fn what_the_kernel_does_not_take_at_once_arrives_whole_and_in_order() {
     let house = House::new();
-    let (mut reader, mut client) = connected(&house.hub);
-    reader.set_limits(Limits { outbox_bytes_max: 64 << 20, ..house.hub.options().buyer });
+    let (reader, mut client) = connected(&house.hub);
+    reader.connection().set_outbox_bytes_max(64 << 20);
     let line = |nth: usize| format!("{nth:0width$}", width = 20_000 + nth);
     let sent: Vec<_> =
         (0..500).map(|nth| reader.connection().send(&Frame::line(line(nth).as_bytes()))).collect();
@@ -130,8 +130,8 @@ async fn a_client_who_sips_hears_every_reply_and_room_frame_whole() {
     server.set_nonblocking(true).unwrap();
     let server = TcpStream::from_std(server).unwrap();
     tune(&server, house.hub.options()).unwrap();
-    let mut reader = house.hub.connect(server, &[]);
-    reader.set_limits(Limits { outbox_bytes_max: 4 << 20, ..house.hub.options().buyer });
+    let reader = house.hub.connect(server, &[]);
+    reader.connection().set_outbox_bytes_max(4 << 20);
     let _in_room = house.hub.join(&topic(), reader.connection()).start();
     poll_fn(|cx| reader.connection().transport().poll_write_ready(cx)).await.unwrap();
     let first = "f".repeat(64 << 10);

@@ -45,7 +45,6 @@ pub(super) struct Agent {
     pub(super) route: Option<Route>,
     /// The shop has sent him away.
     has_left: bool,
-    version: u64,
 }
 
 impl Agent {
@@ -60,7 +59,6 @@ impl Agent {
             last_assigned: 0,
             route: None,
             has_left: false,
-            version: 0,
         }
     }
 
@@ -76,6 +74,11 @@ impl Agent {
     /// Neither here nor expected back.
     pub(super) fn is_down(&self) -> bool {
         !self.is_up() && self.grace_until.is_none()
+    }
+
+    /// Connected or expected back.
+    pub(super) fn is_linked(&self) -> bool {
+        self.connections.iter().len() > 0 || self.grace_until.is_some()
     }
 
     /// Here and willing, whether there is room or not.
@@ -118,7 +121,7 @@ impl Agent {
         }
     }
 
-    pub(super) fn view(&self) -> AgentView {
+    pub(super) fn view(&self, version: u64) -> AgentView {
         AgentView {
             agent: self.user.clone(),
             status: self.status(),
@@ -128,7 +131,7 @@ impl Agent {
             load: self.load(),
             cap: self.cap,
             cap_is_low: self.cap < CAP_ADVISED,
-            version: self.version,
+            version,
         }
     }
 }
@@ -153,6 +156,7 @@ impl Desk {
         }
         let slot = Slot::of_index(self.agents.len());
         self.agents.push(Agent::new(user.clone(), self.policy.cap));
+        self.by_name.insert(user.clone(), slot);
         self.slot_of.insert(user.clone(), slot);
         slot
     }
@@ -162,12 +166,13 @@ impl Desk {
         let agent = &mut self.agents[slot.index()];
         self.over_cap -= agent.over_cap();
         self.available -= u32::from(agent.is_available());
+        self.linked -= u32::from(agent.is_linked());
         let (route, grace) = (agent.route, agent.grace_until);
         change(agent);
-        agent.version += 1;
         agent.route = agent.routed(slot);
         self.over_cap += agent.over_cap();
         self.available += u32::from(agent.is_available());
+        self.linked += u32::from(agent.is_linked());
         if agent.route != route {
             route.map(|route| self.routable.remove(&route));
             agent.route.map(|route| self.routable.insert(route));
@@ -337,8 +342,7 @@ impl Desk {
 
     pub(super) fn on_links_lost(&mut self, grace_until: Millis) {
         for index in 0..self.agents.len() {
-            let agent = &self.agents[index];
-            if agent.connections.iter().len() == 0 && agent.grace_until.is_none() {
+            if !self.agents[index].is_linked() {
                 continue;
             }
             self.change_agent(Slot::of_index(index), |agent| {
@@ -364,6 +368,8 @@ impl Desk {
 
     fn on_membership(&mut self, user: &UserId, is_member: bool) {
         let Some(slot) = self.slot_of.get(user).copied() else { return };
+        // No event of the desk, and an agent who looks different.
+        self.events += 1;
         self.change_agent(slot, |agent| {
             agent.has_left = !is_member;
             if !is_member {
@@ -399,8 +405,6 @@ impl Shop {
 
     /// Whether an agent is connected or expected back: such a shop is not idle.
     pub fn has_agents_linked(&self) -> bool {
-        let has_link =
-            |agent: &Agent| agent.connections.iter().len() > 0 || agent.grace_until.is_some();
-        self.desk.agents.iter().any(has_link)
+        self.desk.linked > 0
     }
 }

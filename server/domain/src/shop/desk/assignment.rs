@@ -21,28 +21,47 @@ pub(in crate::shop) const MOVES_MAX: usize = 256;
 /// A place in the queue. Frozen when the session joins: whoever writes more loses nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Ticket {
-    behind: u8,
-    at: Millis,
+    pub(super) rank: Rank,
     pub(super) session: SessionId,
 }
 
-impl Ticket {
-    pub(super) fn due(due_at: Millis, session: SessionId) -> Self {
-        Self { behind: 0, at: due_at, session }
+/// The class of a duty and, within it, its time, in one number: a million of them wait at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Rank(i64);
+
+/// Far more milliseconds than any time has, on both sides of zero.
+const CLASS: i64 = 1 << 60;
+
+impl Rank {
+    /// Classes are few, and a lower one goes first.
+    pub(super) fn new(class: u8, at: Millis) -> Self {
+        // A cursor may come from anywhere: beyond all there is nothing.
+        Self(i64::from(class).saturating_mul(CLASS).saturating_add(at.0))
     }
 
-    pub(super) fn behind(behind: u8, at: Millis, session: SessionId) -> Self {
-        Self { behind, at, session }
+    fn class(self) -> u8 {
+        u8::try_from((self.0 + CLASS / 2).div_euclid(CLASS)).unwrap_or(0)
+    }
+
+    fn at(self) -> Millis {
+        Millis(self.0 - i64::from(self.class()) * CLASS)
+    }
+}
+
+impl Ticket {
+    pub(super) fn new(rank: Rank, session: SessionId) -> Self {
+        Self { rank, session }
     }
 
     pub(super) fn cursor(&self) -> ListCursor {
-        ListCursor { class: self.behind, at: self.at, session: self.session }
+        let Self { rank, session } = *self;
+        ListCursor { class: rank.class(), at: rank.at(), session }
     }
 }
 
 impl From<ListCursor> for Ticket {
     fn from(ListCursor { class, at, session }: ListCursor) -> Self {
-        Self { behind: class, at, session }
+        Self::new(Rank::new(class, at), session)
     }
 }
 
@@ -208,11 +227,12 @@ impl Desk {
 
     pub(super) fn on_session_assigned(&mut self, assigned: &SessionAssigned, at: Millis) {
         let session = assigned.session;
-        self.leave_place(session);
+        let former = self.leave_place(session);
         let slot = self.slot(&assigned.agent);
         let open = must(self.open.get_mut(&session), "open session");
         open.place = Place::Assigned { agent: slot, since: at };
         open.epoch = assigned.epoch;
+        open.is_handed_over = former.is_some();
         open.why = Some(Box::new(assigned.why.clone()));
         open.shown = None;
         self.assignments += 1;
@@ -246,22 +266,25 @@ impl Desk {
     }
 
     /// Takes a session out of where it is; it must be put somewhere else next. What an owner
-    /// sends later is a stranger's.
-    pub(super) fn leave_place(&mut self, session: SessionId) {
+    /// sends later is a stranger's. Answers with him.
+    pub(super) fn leave_place(&mut self, session: SessionId) -> Option<Slot> {
         let open = must(self.open.get_mut(&session), "open session");
         match open.place {
             Place::SelfServed => {
                 self.self_served.remove(&session);
+                None
             }
-            Place::Queued(ticket) => {
-                self.waiting.remove(&ticket);
+            Place::Queued(rank) => {
+                self.waiting.remove(&Ticket::new(rank, session));
+                None
             }
-            Place::Assigned { agent, .. } => {
-                open.previous = Some(agent);
+            Place::Assigned { agent: owner, .. } => {
+                open.previous = Some(owner);
                 open.epoch += 1;
-                self.change_agent(agent, |agent| {
+                self.change_agent(owner, |agent| {
                     agent.sessions.remove(&session);
                 });
+                Some(owner)
             }
         }
     }
@@ -272,7 +295,24 @@ impl Desk {
         let open = must(self.open.get(&session), "open session");
         let ticket = self.ticket(session, row, open);
         self.waiting.insert(ticket);
-        self.open_mut(session).place = Place::Queued(ticket);
+        self.open_mut(session).place = Place::Queued(ticket.rank);
         self.list_needs_reply(session);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rank_orders_by_class_and_then_by_time_and_gives_both_back() {
+        let times = [i64::MIN / 64, -5, 0, 1, 1_760_000_000_000, i64::MAX / 64].map(Millis);
+        let all = (0..3).flat_map(|class| times.map(|at| (class, at)));
+        let cursors = all.map(|(class, at)| ListCursor { class, at, session: SessionId(7) });
+        let cursors: Vec<_> = cursors.collect();
+        let tickets: Vec<_> = cursors.iter().map(|cursor| Ticket::from(*cursor)).collect();
+        assert!(tickets.is_sorted());
+        assert_eq!(tickets.iter().map(Ticket::cursor).collect::<Vec<_>>(), cursors);
+        assert!(Rank::new(255, Millis(i64::MAX)) > Rank::new(2, Millis(i64::MAX / 64)));
     }
 }

@@ -1,17 +1,20 @@
 //! What of the desk looks different after a batch. Owns which event touches which view, and which
 //! command wants to see which.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::Desk;
+use super::content::Checked;
+use super::{Desk, content};
 use crate::command::{Actor, ChatCommand, Content, DeskCommand};
 use crate::event::Event;
-use crate::event::desk::{DeskEvent, MessageSent, SessionAssigned, SessionOpened};
-use crate::id::{ReportId, SessionId, UserId};
+use crate::event::desk::{
+    DeskEvent, MessageSent, QueueCause, Sender, SessionAssigned, SessionOpened,
+};
+use crate::id::{FaqId, ReportId, SessionId, UserId};
 use crate::shop::Shop;
 use crate::time::Millis;
 use crate::view::Change;
-use crate::view::desk::{DeskChange, Message, MessageView};
+use crate::view::desk::{ClickView, DeskChange, Message, MessageView};
 
 /// What the events of a batch touched so far.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -25,6 +28,8 @@ pub(in crate::shop) struct TouchedDesk {
     policy: bool,
     holiday: bool,
     texts: bool,
+    /// Sessions that left their owners, in order.
+    lost: Vec<(SessionId, UserId)>,
     /// What was said and taken back, in order.
     said: Vec<DeskChange>,
 }
@@ -39,6 +44,12 @@ impl TouchedDesk {
         self.agents.push(agent.clone());
         self.alerts = true;
     }
+
+    fn lost(&mut self, session: SessionId, owner: Option<UserId>) {
+        self.session(session);
+        self.agents.extend(owner.clone());
+        self.lost.extend(owner.map(|owner| (session, owner)));
+    }
 }
 
 impl Shop {
@@ -50,7 +61,7 @@ impl Shop {
                 touched.sessions.extend(*session);
             }
             DeskEvent::MessageRecalled { buyer, seq } => {
-                touched.said.push(DeskChange::Recalled { buyer: buyer.clone(), seq: *seq });
+                touched.said.push(self.desk.recalled(buyer, *seq));
             }
             DeskEvent::MarksMoved { buyer, .. }
             | DeskEvent::BuyerBlocked { buyer, .. }
@@ -63,22 +74,20 @@ impl Shop {
             | DeskEvent::SessionExpiring { session, .. }
             | DeskEvent::SessionMissed { session, .. }
             | DeskEvent::SessionRated { session, .. } => touched.session(*session),
-            DeskEvent::SessionQueued { session, .. } => {
-                touched.session(*session);
-                touched.agents.extend(self.desk.previous_owner(*session));
+            DeskEvent::SessionQueued { session, cause } => {
+                let owner = self.desk.owner_before_queue(*session, *cause);
+                touched.lost(*session, owner);
             }
             DeskEvent::SessionClosed { session, owner, .. } => {
-                touched.session(*session);
-                touched.agents.extend(owner.clone());
+                touched.lost(*session, owner.clone());
             }
             DeskEvent::SessionsRequeued { agent, sessions, .. } => {
                 touched.agent(agent);
-                touched.sessions.extend(sessions);
+                sessions.iter().for_each(|session| touched.lost(*session, Some(agent.clone())));
             }
             DeskEvent::SessionAssigned(SessionAssigned { session, agent, .. }) => {
-                touched.session(*session);
                 touched.agent(agent);
-                touched.agents.extend(self.desk.previous_owner(*session));
+                touched.lost(*session, self.desk.handed_over_by(*session));
             }
             DeskEvent::SessionReported { report, .. } => touched.reports.push(report.clone()),
             DeskEvent::ReportDecided { report, .. } => {
@@ -112,9 +121,7 @@ impl Shop {
     pub(in crate::shop) fn desk_changes(&self, touched: &TouchedDesk) -> Vec<Change> {
         let desk = &self.desk;
         let mut changes = touched.said.clone();
-        let sessions: BTreeSet<_> = touched.sessions.iter().collect();
-        let sessions = sessions.into_iter().filter_map(|it| desk.session_view(*it));
-        changes.extend(sessions.map(DeskChange::Session));
+        changes.extend(desk.session_changes(touched));
         let marks: BTreeSet<_> = touched.marks.iter().collect();
         let marks = marks.into_iter().filter_map(|buyer| desk.conversation_view(buyer));
         changes.extend(marks.map(DeskChange::Marks));
@@ -156,15 +163,13 @@ impl Shop {
                 let sent = events.iter().rev().find_map(sent)?;
                 Some(DeskChange::Message(desk.told(sent, content, at)))
             }
-            ChatCommand::ClickFaq { .. } => desk.result_of_conversation(buyer),
+            ChatCommand::ClickFaq { faq, .. } => {
+                desk.clicked(buyer, faq, (events, at)).map(DeskChange::Clicked)
+            }
             ChatCommand::Mark { .. } => desk.conversation_view(buyer).map(DeskChange::Marks),
             ChatCommand::Typing => None,
-            ChatCommand::Recall { seq } => {
-                Some(DeskChange::Recalled { buyer: buyer.clone(), seq: *seq })
-            }
-            ChatCommand::Rate { session, .. } => {
-                desk.session_view(*session).map(DeskChange::Session)
-            }
+            ChatCommand::Recall { seq } => Some(desk.recalled(buyer, *seq)),
+            ChatCommand::Rate { session, .. } => desk.told_session(*session),
         }
         .map(Change::Desk)
     }
@@ -187,9 +192,7 @@ impl Shop {
             | DeskCommand::Assign { session, .. }
             | DeskCommand::Transfer { session, .. }
             | DeskCommand::Close { session, .. }
-            | DeskCommand::MarkNoReply { session, .. } => {
-                desk.session_view(*session).map(DeskChange::Session)
-            }
+            | DeskCommand::MarkNoReply { session, .. } => desk.told_session(*session),
             DeskCommand::Report { report, .. } | DeskCommand::Decide { report, .. } => {
                 desk.report_view(report).map(DeskChange::Report)
             }
@@ -202,9 +205,7 @@ impl Shop {
             | DeskCommand::Unblock { buyer } => {
                 desk.conversation_view(buyer).map(DeskChange::Marks)
             }
-            DeskCommand::Recall { buyer, seq } => {
-                Some(DeskChange::Recalled { buyer: buyer.clone(), seq: *seq })
-            }
+            DeskCommand::Recall { buyer, seq } => Some(desk.recalled(buyer, *seq)),
             DeskCommand::Typing { .. }
             | DeskCommand::AddNote { .. }
             | DeskCommand::SetTags { .. } => None,
@@ -232,7 +233,11 @@ impl Desk {
     /// The body of a message that was sent in this batch.
     fn said(&self, buyer: &UserId, seq: u64) -> Option<MessageView> {
         let message: Message = serde_json::from_slice(self.bodies.get(buyer, seq)?).ok()?;
-        Some(MessageView { buyer: buyer.clone(), message })
+        Some(MessageView { buyer: buyer.clone(), owner: self.owner_with(buyer), message })
+    }
+
+    fn recalled(&self, buyer: &UserId, seq: u64) -> DeskChange {
+        DeskChange::Recalled { buyer: buyer.clone(), seq, owner: self.owner_with(buyer) }
     }
 
     /// The message that `sent` was about. Where its body is gone, as after a restart, it is told
@@ -246,15 +251,75 @@ impl Desk {
             content: Some(content.clone()),
         };
         let kept = self.said(&sent.buyer, sent.seq);
-        kept.unwrap_or_else(|| MessageView { buyer: sent.buyer.clone(), message: repeated() })
+        kept.unwrap_or_else(|| MessageView {
+            buyer: sent.buyer.clone(),
+            owner: self.owner_with(&sent.buyer),
+            message: repeated(),
+        })
     }
 
-    fn result_of_conversation(&self, buyer: &UserId) -> Option<DeskChange> {
-        let session = self.conversation(buyer)?.last?;
-        self.session_view(session).map(DeskChange::Session)
+    /// The messages of a click, which are the last one's where this is its double. Where their
+    /// bodies are gone, as after a restart, they are told as the FAQ has them.
+    fn clicked(
+        &self,
+        buyer: &UserId,
+        faq: &FaqId,
+        (events, at): (&[Event], Millis),
+    ) -> Option<ClickView> {
+        let (seq, at, session) = match events.iter().rev().find_map(sent) {
+            Some(sent) => (sent.seq, at, sent.session),
+            None => self.last_click(buyer, faq).map(|last| (last.seq, last.at, last.session))?,
+        };
+        let entry = self.faq.get(faq);
+        let asked = entry.map(|entry| content::question(faq, &entry.question));
+        let answered = entry.map(|entry| content::text(&entry.answer));
+        let told = [
+            (seq.checked_sub(1)?, Sender::Buyer, asked),
+            (seq, Sender::Faq(faq.clone()), answered),
+        ];
+        let message = |(seq, from, kept): (u64, Sender, Option<Checked>)| {
+            let said = self.said(buyer, seq).map(|view| view.message);
+            let content = kept.map(|kept| kept.content);
+            let made = content.map(|it| Message { seq, at, session, from, content: Some(it) });
+            said.or(made)
+        };
+        let messages = told.into_iter().filter_map(message).collect();
+        Some(ClickView { session: self.session_view(session?)?, messages })
     }
 
-    fn previous_owner(&self, session: SessionId) -> Option<UserId> {
-        self.user_of(self.open.get(&session)?.previous)
+    fn told_session(&self, session: SessionId) -> Option<DeskChange> {
+        let session = self.session_view(session)?;
+        Some(DeskChange::Session { session, owner_before: None })
+    }
+
+    /// Every session that was touched, and who had it when the batch began and has it no more.
+    fn session_changes(&self, touched: &TouchedDesk) -> Vec<DeskChange> {
+        let mut before = BTreeMap::new();
+        for (session, owner) in &touched.lost {
+            before.entry(*session).or_insert(owner);
+        }
+        let sessions: BTreeSet<_> = touched.sessions.iter().copied().collect();
+        let changes = sessions.into_iter().filter_map(|id| {
+            let session = self.session_view(id)?;
+            let former = before.get(&id).copied();
+            let owner_before = former.filter(|former| !session.is_owned_by(former)).cloned();
+            Some(DeskChange::Session { session, owner_before })
+        });
+        changes.collect()
+    }
+
+    /// Whose a session was that has just joined the queue. A follow-up to the FAQ was nobody's.
+    fn owner_before_queue(&self, session: SessionId, cause: QueueCause) -> Option<UserId> {
+        match cause {
+            QueueCause::FollowUp => None,
+            QueueCause::OwnerDown | QueueCause::Transferred => {
+                self.user_of(self.open.get(&session)?.previous)
+            }
+        }
+    }
+
+    fn handed_over_by(&self, session: SessionId) -> Option<UserId> {
+        let open = self.open.get(&session).filter(|open| open.is_handed_over)?;
+        self.user_of(open.previous)
     }
 }

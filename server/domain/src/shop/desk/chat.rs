@@ -86,7 +86,7 @@ impl Desk {
     /// What a buyer has open.
     pub(super) fn open_of(&self, buyer: &UserId) -> Option<(SessionId, &Row, &Open)> {
         let session = self.conversation(buyer)?.last?;
-        let open = self.open.get(&session)?;
+        let open = self.open.get(&session)?.as_ref();
         Some((session, must(self.sessions.get(session), "session"), open))
     }
 
@@ -118,8 +118,9 @@ impl Desk {
 
     pub(super) fn decide_buyer_typing(&self, buyer: &UserId) -> Result<Accepted, Rejection> {
         self.check_writer(buyer)?;
+        let owner = self.owner_with(buyer);
         let (buyer, user) = (buyer.clone(), buyer.clone());
-        let ephemeral = Some(Ephemeral::Typing { buyer, side: Side::Buyer, user });
+        let ephemeral = Some(Ephemeral::Typing { buyer, side: Side::Buyer, user, owner });
         Ok(Accepted { ephemeral, ..Accepted::default() })
     }
 
@@ -213,11 +214,11 @@ impl Desk {
         accepted.documents.push(DocumentWrite::Put { key, value });
     }
 
-    fn clicked_lately(&self, buyer: &UserId, faq: &FaqId, now: Millis) -> bool {
-        let Some(slot) = self.conversation_of.get(buyer) else { return false };
-        let lately = self.recent.iter().rev().take_while(|it| now.since(it.at) <= DOUBLE_TAP);
+    /// The answer to the buyer's last click on this question, as long as messages are remembered.
+    pub(super) fn last_click(&self, buyer: &UserId, faq: &FaqId) -> Option<&Recent> {
+        let slot = self.conversation_of.get(buyer)?;
         let clicked = |it: &Recent| matches!(&it.from, Voice::Faq(clicked) if clicked == faq);
-        lately.into_iter().any(|it| it.conversation == *slot && clicked(it))
+        self.recent.iter().rev().find(|it| it.conversation == *slot && clicked(it))
     }
 
     pub(super) fn on_message_sent(&mut self, sent: &MessageSent, at: Millis) {
@@ -314,7 +315,8 @@ impl Shop {
         let desk = &self.desk;
         desk.check_writer(buyer)?;
         let entry = desk.faq.get(faq).ok_or(Rejection::FaqUnknown)?;
-        if desk.clicked_lately(buyer, faq, now) {
+        let last = desk.last_click(buyer, faq);
+        if last.is_some_and(|last| now.since(last.at) <= DOUBLE_TAP) {
             return Ok(Accepted::default());
         }
         let open = desk.open_of(buyer).map(|(session, _, _)| session);

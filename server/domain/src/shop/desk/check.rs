@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::Desk;
+use super::assignment::Ticket;
 use super::session::{Open, Place, Row, Slot};
 use super::timers::may_expire;
 use crate::id::SessionId;
@@ -16,7 +17,8 @@ fn ensure(holds: bool, broken: impl FnOnce() -> String) -> Result<(), String> {
 impl Desk {
     /// Whether everything adds up, or what does not. Walks the whole desk.
     pub(in crate::shop) fn check(&self) -> Result<(), String> {
-        let open = self.open.sorted();
+        let open = self.open.sorted().into_iter();
+        let open: Vec<_> = open.map(|(session, open)| (session, open.as_ref())).collect();
         self.check_rows(&open)?;
         self.check_queue(&open)?;
         self.check_agents(&open)?;
@@ -43,12 +45,10 @@ impl Desk {
 
     fn check_queue(&self, open: &[(&SessionId, &Open)]) -> Result<(), String> {
         let tickets = open.iter().filter_map(|(session, open)| match &open.place {
-            Place::Queued(ticket) => Some((**session, *ticket)),
+            Place::Queued(rank) => Some(Ticket::new(*rank, **session)),
             Place::SelfServed | Place::Assigned { .. } => None,
         });
-        let tickets: Vec<_> = tickets.collect();
-        let own = tickets.iter().all(|(session, ticket)| ticket.session == *session);
-        ensure(own, || "a ticket is another session's".to_owned())?;
+        let queue: BTreeSet<_> = tickets.collect();
         let self_served = open.iter().filter(|(_, open)| open.place == Place::SelfServed);
         let self_served: BTreeSet<_> = self_served.map(|(session, _)| **session).collect();
         let fits = self_served == self.self_served;
@@ -58,7 +58,6 @@ impl Desk {
         });
         let unanswered: BTreeSet<_> = unanswered.collect();
         ensure(unanswered == self.needs_reply, || format!("{unanswered:?} need a reply"))?;
-        let queue: BTreeSet<_> = tickets.into_iter().map(|(_, ticket)| ticket).collect();
         ensure(queue == self.waiting, || format!("{queue:?} wait, not {:?}", self.waiting))
     }
 
@@ -69,13 +68,14 @@ impl Desk {
                 held[owner.index()].insert(**session);
             }
         }
-        let (mut over_cap, mut available) = (0, 0);
+        let (mut over_cap, mut available, mut linked) = (0, 0, 0);
         let (mut routable, mut graces) = (BTreeSet::new(), BTreeSet::new());
         for (index, agent) in self.agents.iter().enumerate() {
             let slot = Slot::of_index(index);
             let name = &agent.user;
             ensure(held[index] == agent.sessions, || format!("{name} holds {:?}", held[index]))?;
             let known = self.slot_of.get(name) == Some(&slot);
+            let known = known && self.by_name.get(name) == Some(&slot);
             ensure(known, || format!("{name} is not found by his name"))?;
             let route = agent.routed(slot);
             ensure(route == agent.route, || format!("{name} is routable as {route:?}"))?;
@@ -83,12 +83,14 @@ impl Desk {
             graces.extend(agent.grace_until.map(|until| (until, slot)));
             over_cap += agent.over_cap();
             available += u32::from(agent.is_available());
+            linked += u32::from(agent.is_linked());
             let leaves = !self.leaving.contains(&slot) || agent.is_down();
             ensure(leaves, || format!("{name} is here and his sessions leave"))?;
         }
         ensure(routable == self.routable, || format!("{routable:?} are routable"))?;
         ensure(graces == self.graces, || format!("{graces:?} are expected back"))?;
         ensure(over_cap == self.over_cap, || format!("{over_cap} above the caps"))?;
+        ensure(linked == self.linked, || format!("{linked} connected or expected back"))?;
         ensure(available == self.available, || format!("{available} available"))
     }
 

@@ -119,7 +119,7 @@ impl Desk {
 
     pub(super) fn report_view(&self, id: &ReportId) -> Option<ReportView> {
         let Report { session, state } = *self.reports.get(id)?;
-        Some(ReportView { report: id.clone(), session, state })
+        Some(ReportView { report: id.clone(), session, state, version: self.events })
     }
 }
 

@@ -6,7 +6,7 @@ use std::num::{NonZeroI64, NonZeroU8, NonZeroU32};
 
 use serde::{Deserialize, Serialize};
 
-use super::assignment::Ticket;
+use super::assignment::{Rank, Ticket};
 use super::{Desk, all, content, is_leader, yes};
 use crate::command::{Actor, Role};
 use crate::document::{self, DocumentWrite};
@@ -205,8 +205,8 @@ impl Rows {
 pub(super) enum Place {
     /// Served by the FAQ. Nobody's, and nobody is looked for.
     SelfServed,
-    /// The ticket stays what it was when the session joined the queue.
-    Queued(Ticket),
+    /// By its ticket, which stays what it was when the session joined the queue.
+    Queued(Rank),
     Assigned {
         agent: Slot,
         since: Millis,
@@ -225,13 +225,18 @@ pub(super) struct Open {
     /// Where it stands among those that need a reply, if it does.
     pub(super) listed: Option<Moment>,
     pub(super) is_expiring: bool,
+    /// Its owner has it straight from the one before.
+    pub(super) is_handed_over: bool,
     pub(super) first_seq: u64,
     pub(super) why: Option<Box<Why>>,
     pub(super) context: Option<Box<LiveContext>>,
     /// The best place a buyer was told. No part of the state.
     #[serde(skip)]
-    pub(super) shown: Option<u32>,
+    pub(super) shown: Option<NonZeroU32>,
 }
+
+/// A million of them wait at once; what few have is behind a pointer.
+const _: () = assert!(size_of::<Open>() <= 80);
 
 impl Open {
     pub(super) fn owner(&self) -> Option<Slot> {
@@ -257,7 +262,7 @@ impl Desk {
         if let Some(reason) = row.closed {
             return Err(Rejection::SessionClosed { reason });
         }
-        Ok((row, must(self.open.get(&session), "open session")))
+        Ok((row, must(self.open.get(&session).map(Box::as_ref), "open session")))
     }
 
     pub(super) fn row_mut(&mut self, session: SessionId) -> &mut Row {
@@ -265,7 +270,7 @@ impl Desk {
     }
 
     pub(super) fn open_mut(&mut self, session: SessionId) -> &mut Open {
-        must(self.open.get_mut(&session), "open session")
+        must(self.open.get_mut(&session).map(Box::as_mut), "open session")
     }
 
     /// Changes what a session counts as: the rate follows.
@@ -358,14 +363,13 @@ impl Desk {
     /// A session that nobody owns is in the queue's order by its duty, then by how long its buyer
     /// has waited.
     pub(super) fn ticket(&self, session: SessionId, row: &Row, open: &Open) -> Ticket {
-        match (row.answer, open.unanswered_since) {
-            (Answer::Pending, _) => Ticket::due(row.due_at(), session),
-            (Answer::Missed(_), _) if row.replied_at.is_none() => {
-                Ticket::due(row.due_at(), session)
-            }
-            (_, Some(since)) => Ticket::behind(1, since.millis(), session),
-            (_, None) => Ticket::behind(2, row.opened_at, session),
-        }
+        let rank = match (row.answer, open.unanswered_since) {
+            (Answer::Pending, _) => Rank::new(0, row.due_at()),
+            (Answer::Missed(_), _) if row.replied_at.is_none() => Rank::new(0, row.due_at()),
+            (_, Some(since)) => Rank::new(1, since.millis()),
+            (_, None) => Rank::new(2, row.opened_at),
+        };
+        Ticket::new(rank, session)
     }
 
     pub(super) fn on_session_opened(&mut self, opened: &SessionOpened, at: Millis) {
@@ -400,12 +404,13 @@ impl Desk {
             unanswered_since: opened.answer_by.map(|_| Moment::at(at)),
             listed: None,
             is_expiring: false,
+            is_handed_over: false,
             first_seq: seq.seq + 1,
             why: None,
             context: opened.context.clone().map(Box::new),
             shown: None,
         };
-        self.open.insert(session, open);
+        self.open.insert(session, Box::new(open));
         self.idle.insert((at, session));
         if opened.answer_by.is_some() {
             self.arm(session);
@@ -433,8 +438,7 @@ impl Desk {
         reason: CloseReason,
         by: Option<&UserId>,
     ) {
-        let owner = self.open_mut(session).owner();
-        self.leave_place(session);
+        let owner = self.leave_place(session);
         let open = must(self.open.remove(&session), "open session");
         open.listed.map(|since| self.needs_reply.remove(&(since, session)));
         self.idle.remove(&(open.last_message_at, session));

@@ -3,7 +3,7 @@
 
 use super::chat::Conversation;
 use super::session::Slot;
-use super::{Desk, is_leader, yes};
+use super::{Desk, content, is_leader, yes};
 use crate::command::{Actor, Content, Marks, Role};
 use crate::document::{self, DocumentWrite};
 use crate::event::Event;
@@ -15,6 +15,7 @@ use crate::shop::{Accepted, Shop};
 use crate::text;
 use crate::time::Millis;
 use crate::view::Ephemeral;
+use crate::view::desk::Note;
 
 const NOTE_CHARS_MAX: usize = 2_000;
 const TAGS_MAX: usize = 50;
@@ -96,8 +97,9 @@ impl Desk {
     ) -> Result<Accepted, Rejection> {
         self.known(buyer)?;
         self.check_speaker(actor, buyer)?;
+        let owner = self.owner_with(buyer);
         let (buyer, user) = (buyer.clone(), actor.user.clone());
-        let ephemeral = Some(Ephemeral::Typing { buyer, side: Side::Staff, user });
+        let ephemeral = Some(Ephemeral::Typing { buyer, side: Side::Staff, user, owner });
         Ok(Accepted { ephemeral, ..Accepted::default() })
     }
 
@@ -123,17 +125,21 @@ impl Desk {
         &self,
         actor: &Actor,
         buyer: &UserId,
-        note: &NoteId,
-        text: &str,
+        (note, text): (&NoteId, &str),
+        at: Millis,
     ) -> Result<Accepted, Rejection> {
         self.known(buyer)?;
         let text = text::lines("text", text, NOTE_CHARS_MAX)?;
         let chars = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
-        let (key, value) = (document::note_key(buyer, note), text.into_bytes());
+        let by = actor.user.clone();
+        let (key, value) = (
+            document::note_key(buyer, note),
+            content::json(&Note { note: note.clone(), by: by.clone(), at, text }),
+        );
         let event = DeskEvent::NoteAdded {
             buyer: buyer.clone(),
             note: note.clone(),
-            by: actor.user.clone(),
+            by,
             chars,
             hash: document::hash(&value),
         };
@@ -154,7 +160,7 @@ impl Desk {
         let cleaned = tags.iter().map(|tag| text::line("tags", tag, TAG_CHARS_MAX));
         let cleaned = cleaned.collect::<Result<std::collections::BTreeSet<_>, _>>()?;
         let count = u32::try_from(cleaned.len()).unwrap_or(u32::MAX);
-        let value = super::content::json(&cleaned);
+        let value = content::json(&cleaned);
         let (buyer, by, hash) = (buyer.clone(), actor.user.clone(), document::hash(&value));
         let key = document::tags_key(&buyer);
         let event = DeskEvent::TagsSet { buyer, by, count, hash };

@@ -1,7 +1,10 @@
 //! The desk as others see it: a buyer's page, one session, the team, the alerts, the texts. Owns
 //! what a shown place in the queue promises: it never becomes worse.
 
+use std::num::NonZeroU32;
+
 use super::Desk;
+use super::assignment::Ticket;
 use super::session::{Answer, Moment, Open, Place, Row};
 use crate::command::Holiday;
 use crate::event::desk::Why;
@@ -54,10 +57,10 @@ impl Shop {
         let mut better = Vec::new();
         for (rank, ticket) in (1..=POSITIONS_MAX).zip(&desk.waiting) {
             let Some(open) = desk.open.get_mut(&ticket.session) else { continue };
-            if open.shown.is_some_and(|shown| shown <= rank) {
+            if open.shown.is_some_and(|shown| shown.get() <= rank) {
                 continue;
             }
-            open.shown = Some(rank);
+            open.shown = NonZeroU32::new(rank);
             let Some(row) = desk.sessions.get(ticket.session) else { continue };
             let buyer = desk.conversations[row.conversation as usize].buyer.clone();
             let position = Position::Exact(rank);
@@ -69,16 +72,18 @@ impl Shop {
     /// The place of a session in the queue as it is, whatever was shown.
     pub fn true_position(&self, session: SessionId) -> Option<Position> {
         let open = self.desk.open.get(&session)?;
-        self.desk.rank(open)
+        self.desk.rank(session, open)
     }
 
     pub fn agent_view(&self, agent: &UserId) -> Option<AgentView> {
-        self.desk.agent(agent).map(super::agent::Agent::view)
+        let version = self.desk.events;
+        self.desk.agent(agent).map(|agent| agent.view(version))
     }
 
     /// Everybody of the desk, in the order they were first heard of.
     pub fn team_view(&self) -> Vec<AgentView> {
-        self.desk.agents.iter().map(super::agent::Agent::view).collect()
+        let version = self.desk.events;
+        self.desk.agents.iter().map(|agent| agent.view(version)).collect()
     }
 
     pub fn alerts_view(&self) -> AlertsView {
@@ -87,6 +92,17 @@ impl Shop {
 
     pub fn report_view(&self, report: &ReportId) -> Option<ReportView> {
         self.desk.report_view(report)
+    }
+
+    /// The reports of a session, in the order they were filed.
+    pub fn reports_of(&self, session: SessionId) -> Vec<ReportView> {
+        let reports = self.desk.reports_of.get(&session).into_iter().flatten();
+        reports.filter_map(|report| self.desk.report_view(report)).collect()
+    }
+
+    /// Whether a session waits for an agent.
+    pub fn has_buyers_waiting(&self) -> bool {
+        !self.desk.waiting.is_empty()
     }
 
     pub fn desk_texts(&self) -> TextsView {
@@ -118,12 +134,14 @@ impl Desk {
             blocked: conversation.is_blocked,
             open_session,
             last_session: conversation.last,
+            owner: self.owner_with(buyer),
+            version: self.events,
         })
     }
 
     pub(super) fn session_view(&self, session: SessionId) -> Option<SessionView> {
         let row = self.sessions.get(session)?;
-        let open = self.open.get(&session);
+        let open = self.open.get(&session).map(Box::as_ref);
         let conversation = &self.conversations[row.conversation as usize];
         Some(SessionView {
             session,
@@ -135,12 +153,19 @@ impl Desk {
             excluded: row.excluded_by(),
             unanswered_since: open.and_then(|open| open.unanswered_since).map(Moment::millis),
             expiring: open.is_some_and(|open| open.is_expiring),
-            position: open.and_then(|open| self.shown_position(open)),
+            position: open.and_then(|open| self.shown_position(session, open)),
             why: open.and_then(|open| open.why.as_deref().cloned()),
             context: open.and_then(|open| open.context.as_deref().cloned()),
             stars: row.stars.map(std::num::NonZeroU8::get),
             seq: conversation.seq,
+            version: self.events,
         })
+    }
+
+    /// The owner of what a buyer has open.
+    pub(super) fn owner_with(&self, buyer: &UserId) -> Option<UserId> {
+        let (_, _, open) = self.open_of(buyer)?;
+        self.user_of(open.owner())
     }
 
     fn state_of(&self, row: &Row, open: Option<&Open>) -> SessionState {
@@ -173,18 +198,19 @@ impl Desk {
     }
 
     /// How many stand before it, as far as anybody counts.
-    fn rank(&self, open: &Open) -> Option<Position> {
-        let Place::Queued(ticket) = &open.place else { return None };
+    fn rank(&self, session: SessionId, open: &Open) -> Option<Position> {
+        let Place::Queued(rank) = open.place else { return None };
+        let ticket = Ticket::new(rank, session);
         let before = self.waiting.iter().take(POSITIONS_MAX as usize);
-        let before = before.take_while(|other| *other < ticket).count();
+        let before = before.take_while(|other| **other < ticket).count();
         let before = u32::try_from(before).unwrap_or(POSITIONS_MAX);
         let is_far = before >= POSITIONS_MAX;
         Some(if is_far { Position::Beyond(POSITIONS_MAX) } else { Position::Exact(before + 1) })
     }
 
-    fn shown_position(&self, open: &Open) -> Option<Position> {
-        let rank = self.rank(open)?;
-        Some(open.shown.map_or(rank, |shown| rank.min(Position::Exact(shown))))
+    fn shown_position(&self, session: SessionId, open: &Open) -> Option<Position> {
+        let rank = self.rank(session, open)?;
+        Some(open.shown.map_or(rank, |shown| rank.min(Position::Exact(shown.get()))))
     }
 
     pub(super) fn alerts_view(&self) -> AlertsView {
@@ -198,6 +224,7 @@ impl Desk {
             all_saturated: self.available > 0 && self.routable.is_empty(),
             over_cap: self.over_cap,
             forced: self.forced,
+            version: self.events,
         }
     }
 }

@@ -50,6 +50,25 @@ async fn a_second_hello_is_refused_and_the_first_holds() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn staff_that_falls_silent_is_given_up_within_20_s_and_a_buyer_later() {
+    let house = House::open().await;
+    let mut ann = house.connect();
+    let welcome = ann.hello(&house.token("ann", HOUR), json!([])).await;
+    assert_eq!(welcome["ok"]["ping_ms"], 25_000);
+    let (roles, shops) = (vec![Role::Agent], vec![shop_id()]);
+    let grant = Grant { user: user_id("bea"), name: None, roles, shops, sid: None, ttl: HOUR };
+    let mut bea = house.connect();
+    let token = house.minter.mint(&grant, house.clock.now()).unwrap();
+    let welcome = bea.hello(&token, json!([])).await;
+    assert_eq!(welcome["ok"]["ping_ms"], 10_000);
+    pass(Duration::from_secs(20)).await;
+    bea.is_closed_with(4409).await;
+    assert_eq!(ann.hears().await, [Value::Null; 0]);
+    pass(Duration::from_secs(15)).await;
+    ann.is_closed_with(4409).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_user_has_so_many_connections_and_one_more_is_turned_away() {
     let house = House::open().await;
     let mut guests = Vec::new();
