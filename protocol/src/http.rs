@@ -7,6 +7,7 @@ mod order;
 mod room;
 mod sale;
 mod shop;
+mod upload;
 
 pub use event::{Event, EventPage, ListEvents};
 pub use order::{
@@ -17,5 +18,6 @@ pub use sale::{CreateSale, ListSales, Restock, Sales};
 pub use shop::{
     AdjustStock, ChangeShop, CreateShop, Products, PutStaff, SetStock, SkuStock, StaffList,
 };
+pub use upload::{NewUpload, ReadUpload, UploadTicket, Uploaded};
 
 pub use crate::refusal::ErrorBody;
