@@ -89,6 +89,7 @@ impl Site {
             .args(["serve", "--config"])
             .arg(self.settings_file())
             .envs(self.settings.environment())
+            .env("HAWKER_UPLOADS_FOLDER", self.folder.join("uploads"))
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)

@@ -8,6 +8,7 @@ mod order;
 mod room;
 mod sale;
 mod shop;
+mod upload;
 
 pub use desk::{
     FaqList, FileReport, ListAgents, ListSessions, PutFaq, PutQuickReply, QuickReplies, RateQuery,
@@ -22,5 +23,6 @@ pub use sale::{CreateSale, ListSales, Restock, Sales};
 pub use shop::{
     AdjustStock, ChangeShop, CreateShop, Products, PutStaff, SetStock, SkuStock, StaffList,
 };
+pub use upload::{NewUpload, ReadUpload, UploadTicket, Uploaded};
 
 pub use crate::refusal::ErrorBody;

@@ -5,6 +5,7 @@ mod demo;
 pub mod journal_tool;
 mod options;
 mod parts;
+mod uploads;
 
 use std::future::Future;
 use std::io::Write as _;
@@ -26,6 +27,7 @@ pub fn serve(serve: &cli::Serve) -> anyhow::Result<()> {
     let mut config = loaded.config;
     if serve.demo {
         config.journal.path = serve.data.join("journal.redb");
+        config.uploads.folder = serve.data.join("uploads");
     }
     telemetry::start_tracing(&cli::edge_options::telemetry(&config))?;
     for warning in &loaded.warnings {

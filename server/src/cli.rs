@@ -41,7 +41,7 @@ pub struct Serve {
     /// A shop to play with: loopback only, tokens that are valid for this process alone.
     #[arg(long)]
     pub demo: bool,
-    /// Folder of the demo's journal.
+    /// Folder of the demo's journal and uploads.
     #[arg(long, value_name = "DIR", default_value = "data/demo", requires = "demo")]
     pub data: PathBuf,
     #[command(flatten)]

@@ -7,6 +7,7 @@ mod doc;
 mod load;
 
 pub mod limits;
+pub mod uploads;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ pub use check::SECRET_BYTES_MIN;
 pub use doc::{Difference, differences, reference, template};
 pub use limits::Limits;
 pub use load::{Loaded, load, read};
+pub use uploads::Uploads;
 
 /// Settings of a Hawker server.
 ///
@@ -40,6 +42,10 @@ pub struct Config {
     /// Where what happened is made durable.
     #[config(nested)]
     pub journal: Journal,
+
+    /// Files that people send in chats: where they are kept, and how large and old they may be.
+    #[config(nested)]
+    pub uploads: Uploads,
 
     /// What one client, and all of them together, may ask of the server.
     #[config(nested)]

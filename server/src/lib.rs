@@ -12,4 +12,5 @@ pub mod edge;
 pub mod engine;
 pub mod hub;
 pub mod journal;
+pub mod uploads;
 pub mod wire;

@@ -64,8 +64,8 @@ pub struct Buyer {
     pub state: Me,
 }
 
-/// `DELETE /v1/shops/{shop}/buyers/{buyer}`: his texts, names and addresses are gone. Refused as
-/// `orders_open` while an order of his may still be paid.
+/// `DELETE /v1/shops/{shop}/buyers/{buyer}`: his texts, names, addresses and files are gone.
+/// Refused as `orders_open` while an order of his may still be paid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BuyerErased {
     pub buyer: Id,

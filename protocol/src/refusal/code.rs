@@ -56,7 +56,10 @@ codes! {
     TooDeep = "too_deep", 400, never, "arrays and objects are nested too deeply";
     NotFound = "not_found", 404, never, "there is nothing at this path";
     MethodNotAllowed = "method_not_allowed", 405, never, "this path does not know that method";
-    UnsupportedMediaType = "unsupported_media_type", 415, never, "send application/json";
+    UnsupportedMediaType = "unsupported_media_type", 415, never,
+        "send application/json, or as a file one of its types: see media_types";
+    RangeUnsatisfiable = "range_unsatisfiable", 416, never,
+        "the file ends before that range: see size_bytes";
 
     HelloFirst = "hello_first", 401, never, "say hello before anything else";
     AlreadyIdentified = "already_identified", 409, never, "this connection said hello before";

@@ -16,6 +16,7 @@ export type Code =
   | "not_found"
   | "method_not_allowed"
   | "unsupported_media_type"
+  | "range_unsatisfiable"
   | "hello_first"
   | "already_identified"
   | "unauthorized"

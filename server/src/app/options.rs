@@ -1,10 +1,10 @@
-//! From the settings to the options of engine, hub and conversation. One screen of figures.
+//! From the settings to the options of the modules behind the edge. One screen of figures.
 
 use std::time::Duration;
 
 use crate::config::Config;
 use crate::edge::{http, socket};
-use crate::{delivery, engine, hub};
+use crate::{delivery, engine, hub, uploads};
 
 pub(super) fn engine(config: &Config) -> engine::Options {
     let settings = &config.engine;
@@ -63,6 +63,26 @@ pub(super) fn socket(config: &Config) -> socket::Options {
         expiry_grace: Duration::from_millis(limits.timeouts.refresh_grace_ms),
         connections_per_user_max: limits.connections.per_user_max,
         ..socket::Options::default()
+    }
+}
+
+pub(super) fn uploads(config: &Config) -> uploads::Options {
+    let uploads = &config.uploads;
+    uploads::Options {
+        folder: uploads.folder.clone(),
+        disk_free_bytes_min: uploads.disk_free_bytes_min,
+    }
+}
+
+pub(super) fn depot(config: &Config) -> http::uploads::Options {
+    let uploads = &config.uploads;
+    http::uploads::Options {
+        image_bytes_max: uploads.image_bytes_max,
+        video_bytes_max: uploads.video_bytes_max,
+        day_bytes_max: uploads.day_bytes_max,
+        stall_ms: uploads.stall_ms,
+        whole_ms: uploads.whole_ms,
+        ticket_ms: uploads.ticket_ms,
     }
 }
 

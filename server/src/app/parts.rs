@@ -15,13 +15,14 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{demo, journal_tool, options};
+use super::{demo, journal_tool, options, uploads};
 use crate::bus::{self, Bus};
 use crate::cli::edge_options;
 use crate::clock::Clock;
 use crate::config::{Config, JournalKind};
 use crate::delivery::Delivery;
 use crate::edge::auth::{Minter, Verifier};
+use crate::edge::http::uploads::{Depot, Key};
 use crate::edge::limits::Limits;
 use crate::edge::listener::{Drained, Listener};
 use crate::edge::origin::{Origin, Origins};
@@ -65,7 +66,7 @@ impl Parts {
         tokio::spawn(clock.clone().follow());
         let auth = auth_options(config, demo)?;
         let minter = if demo { minter(&auth)? } else { None };
-        let presence = presence_key(&auth)?;
+        let secret = shared_secret(&auth)?;
         let verifier = Arc::new(Verifier::new(auth, clock.clone())?);
         tokio::spawn(keep_tokens(verifier.clone(), clock.clone()));
 
@@ -82,6 +83,7 @@ impl Parts {
 
         let timeout = Duration::from_millis(config.limits.timeouts.command_ms);
         let service = Arc::new(Service::new(engine.clone(), clock, verifier, timeout));
+        let uploads = uploads::open(config, service.clock())?;
         let revoking = revoke::router(service.clone(), hub.clone());
         if demo {
             demo::furnish(&service).await?;
@@ -94,7 +96,7 @@ impl Parts {
             hub,
             rates: rates.clone(),
             likes,
-            presence,
+            presence: PresenceKey::derive(&secret),
             drain: shutdown.clone(),
         });
 
@@ -109,17 +111,16 @@ impl Parts {
             service: service.clone(),
             options: options::http(config),
             rates: rates.clone(),
+            uploads: Depot::new(uploads, options::depot(config), Key::derive(&secret)),
             shutdown: shutdown.clone(),
         };
         let guarding = edge_options::guard(config, http::render)?;
-        let api = http::router(Arc::new(state));
-        let api = guard::from_origins(api, Origins::clone(&origins), http::render);
-        let api = api.merge(http::documents());
-        let mut router = api.merge(upgrade::router(door)).merge(page::router());
-        if let Some(minter) = minter {
-            router = router.merge(demo::router(minter, service.clock().clone()));
-        }
-        let public = (listener, guard::guarded(router, guarding, rates));
+        let (api, intake) = api(state, &origins);
+        let minting = minter.map(|minter| demo::router(minter, service.clock().clone()));
+        let router = api.merge(upgrade::router(door)).merge(page::router());
+        let router = router.merge(minting.unwrap_or_default());
+        let intake = guard::streamed(intake, guarding.clone(), rates.clone());
+        let public = (listener, guard::guarded(router, guarding, rates).merge(intake));
         let admin = admin_part(config, &store, revoking, metrics, &shutdown)?;
         let failure = store.redb.as_ref().map(|redb| redb.failure());
         Ok(Self { shutdown, public, admin, engine, sockets, failure })
@@ -225,13 +226,22 @@ fn minter(auth: &auth::Options) -> anyhow::Result<Option<Minter>> {
     Ok(Some(Minter::new(&auth.issuer, &auth.audience, secret)?))
 }
 
-/// Where tokens come by public keys there is no secret to share: presence then ends with the
-/// process, and a buyer waits his few seconds again.
-fn presence_key(auth: &auth::Options) -> anyhow::Result<PresenceKey> {
+/// What keys are derived from. Where tokens come by public keys there is no secret to share: what
+/// was signed then ends with the process. A buyer waits his few seconds again, a page asks for
+/// another ticket, and a file that is sent again is another upload.
+fn shared_secret(auth: &auth::Options) -> anyhow::Result<Vec<u8>> {
     match &auth.secret {
-        Some(secret) => Ok(PresenceKey::derive(secret)),
-        None => Ok(PresenceKey::derive(&auth::random_secret()?)),
+        Some(secret) => Ok(secret.clone()),
+        None => Ok(auth::random_secret()?),
     }
+}
+
+/// What is asked over HTTP, and apart from it what is streamed.
+fn api(state: http::ApiState, origins: &Origins) -> (Router, Router) {
+    let state = Arc::new(state);
+    let from_origins = |routes| guard::from_origins(routes, origins.clone(), http::render);
+    let api = from_origins(http::router(state.clone())).merge(http::documents());
+    (api.merge(http::files(&state)), from_origins(http::intake(state)))
 }
 
 /// The demo's page is served by the demo itself.

@@ -171,6 +171,7 @@ pub fn rates(config: &Config) -> limits::Options {
         join: rate(rates.join_per_s, rates.join_burst),
         like: rate(rates.like_per_s, rates.like_burst),
         http: rate(rates.http_per_s, rates.http_burst),
+        upload: rate(rates.upload_per_s, rates.upload_burst),
         address: rate(rates.address_per_s, rates.address_burst),
         excesses_max: rates.excesses_max,
         excess_window_ms: rates.excess_window_ms,

@@ -239,6 +239,16 @@ pub struct Rates {
     #[config(default = 400)]
     pub http_burst: u32,
 
+    /// Files that one user sends.
+    /// Unit: uploads per second. Range: 1 to 1000000. People pick them one by one.
+    #[config(default = 1)]
+    pub upload_per_s: u32,
+
+    /// Files of one user that may come at once.
+    /// Unit: uploads. Range: 1 to 1000000. As many pictures as somebody marks and sends together.
+    #[config(default = 10)]
+    pub upload_burst: u32,
+
     /// HTTP requests of one address, or of one /64 of IPv6.
     /// Unit: requests per second. Range: 1 to 1000000. Many people may share an address.
     #[config(default = 50)]

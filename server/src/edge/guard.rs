@@ -38,11 +38,20 @@ pub struct Options {
 struct Guard {
     options: Options,
     limits: Arc<Limits>,
+    /// Whether bodies are read here.
+    reads: bool,
 }
 
 /// Finds out the client's address, counts it, and reads the body, all within limits.
 pub fn guarded(router: Router, options: Options, limits: Arc<Limits>) -> Router {
-    router.layer(from_fn_with_state(Arc::new(Guard { options, limits }), on_request))
+    let guard = Guard { options, limits, reads: true };
+    router.layer(from_fn_with_state(Arc::new(guard), on_request))
+}
+
+/// The same for handlers that read the body themselves, as it comes and within limits of their own.
+pub fn streamed(router: Router, options: Options, limits: Arc<Limits>) -> Router {
+    let guard = Guard { options, limits, reads: false };
+    router.layer(from_fn_with_state(Arc::new(guard), on_request))
 }
 
 async fn on_request(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
@@ -104,6 +113,9 @@ impl Guard {
         self.limits
             .check_address(client)
             .map_err(|excess| Fault::RateLimited { retry_after_ms: excess.retry_after_ms })?;
+        if !self.reads {
+            return Ok(Request::from_parts(parts, body));
+        }
         let bytes_max = self.options.body_bytes_max;
         let announced = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
         let announced = announced.and_then(|text| text.parse::<usize>().ok());
@@ -222,6 +234,24 @@ mod tests {
             assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
             assert!(body.contains("BodyTooLarge"), "{body}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_streamed_body_is_left_to_its_handler_and_its_client_is_still_counted() {
+        let options = Options {
+            proxy: proxy::Options::none(),
+            body_bytes_max: 16,
+            body_ms: 10_000,
+            render: render_for_tests,
+        };
+        let length = async |body: Bytes| body.len().to_string();
+        let router = Router::new().route("/echo", post(length));
+        let router = streamed(router, options, Arc::new(Limits::new(options_for_tests())));
+        let large = || request("203.0.113.9", "/echo").body(Body::from(vec![0; 1_000])).unwrap();
+        for _ in 0..200 {
+            assert_eq!(send(&router, large()).await, (StatusCode::OK, "1000".to_owned()));
+        }
+        assert_eq!(send(&router, large()).await.0, StatusCode::TOO_MANY_REQUESTS);
     }
 
     #[tokio::test(start_paused = true)]

@@ -38,6 +38,9 @@
 //! | `/shops/{shop}/orders/{order}/payments` | POST |
 //! | `/shops/{shop}/buyers/{buyer}` | GET DELETE |
 //! | `/shops/{shop}/events` | GET |
+//! | `/uploads` | POST |
+//! | `/uploads/{shop}/{upload}` | GET |
+//! | `/uploads/{shop}/{upload}/ticket` | GET |
 //! | `/openapi.json` | GET |
 //! | `/asyncapi.json` | GET |
 
@@ -52,6 +55,7 @@ mod rooms;
 mod sales;
 mod shops;
 mod staff;
+pub mod uploads;
 
 use std::sync::Arc;
 
@@ -83,6 +87,7 @@ pub struct ApiState {
     pub service: Arc<Service>,
     pub options: Options,
     pub rates: Arc<Limits>,
+    pub uploads: uploads::Depot,
     /// Ends what waits for events.
     pub shutdown: CancellationToken,
 }
@@ -141,6 +146,27 @@ fn routes() -> Routes {
         .routes(routes!(orders::cancel_order))
         .routes(routes!(orders::report_payment))
         .routes(routes!(buyers::get_buyer, buyers::erase_buyer))
+        .routes(routes!(uploads::get_upload_ticket))
+}
+
+/// What takes a body as it comes, with a patience of its own.
+pub fn intake(state: Arc<ApiState>) -> Router {
+    let router = Router::from(intake_routes()).method_not_allowed_fallback(problem::wrong_method);
+    router.with_state(state)
+}
+
+fn intake_routes() -> Routes {
+    Routes::default().routes(routes!(uploads::create_upload))
+}
+
+/// Files as pages show them: an `<img>` says no origin and brings no token, so they go outside the
+/// guard of origins, and each checks who asks.
+pub fn files(state: &Arc<ApiState>) -> Router {
+    within(file_routes(), state, state.options.request_ms)
+}
+
+fn file_routes() -> Routes {
+    Routes::default().routes(routes!(uploads::get_upload))
 }
 
 /// The descriptions of the interfaces: for anybody who asks, so they go outside the guard.

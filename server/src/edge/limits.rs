@@ -35,6 +35,8 @@ pub enum Class {
     Like,
     /// A request over HTTP, whatever it asks.
     Http,
+    /// A file that is sent; it is an `Http` as well.
+    Upload,
 }
 
 #[derive(Debug, Clone)]
@@ -46,6 +48,8 @@ pub struct Options {
     pub like: Rate,
     /// HTTP requests of one token's user, from wherever.
     pub http: Rate,
+    /// Files of one user.
+    pub upload: Rate,
     /// HTTP requests of one address.
     pub address: Rate,
     /// So many excesses within the window close a connection.
@@ -157,6 +161,7 @@ pub struct Limits {
     join: Keyed<UserId>,
     like: Keyed<UserId>,
     http: Keyed<UserId>,
+    upload: Keyed<UserId>,
     address: Keyed<IpAddr>,
 }
 
@@ -179,6 +184,7 @@ impl Limits {
             join: keyed(options.join, &ticks),
             like: keyed(options.like, &ticks),
             http: keyed(options.http, &ticks),
+            upload: keyed(options.upload, &ticks),
             address: keyed(options.address, &ticks),
             options,
         }
@@ -197,6 +203,7 @@ impl Limits {
             Class::Join => &self.join,
             Class::Like => &self.like,
             Class::Http => &self.http,
+            Class::Upload => &self.upload,
         };
         check(limiter, user)
     }
@@ -208,8 +215,8 @@ impl Limits {
 
     /// Forgets everybody whose buckets are full again.
     pub fn sweep(&self) {
-        let users = [&self.request, &self.comment, &self.claim, &self.join, &self.like, &self.http];
-        for limiter in users {
+        let people = [&self.request, &self.comment, &self.claim, &self.join, &self.like];
+        for limiter in people.into_iter().chain([&self.http, &self.upload]) {
             limiter.retain_recent();
             limiter.shrink_to_fit();
         }
@@ -237,6 +244,7 @@ pub(super) fn options_for_tests() -> Options {
         join: rate(2, 4),
         like: rate(1, 3),
         http: rate(100, 400),
+        upload: rate(1, 8),
         address: rate(50, 200),
         excesses_max: 20,
         excess_window_ms: 10_000,
@@ -306,6 +314,7 @@ mod tests {
             (Class::Join, 4),
             (Class::Like, 3),
             (Class::Http, 400),
+            (Class::Upload, 8),
         ];
         for (class, burst) in classes {
             let passed = (0..1_000).filter(|_| limits.check_user(&user("ann"), class).is_ok());

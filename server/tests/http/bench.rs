@@ -1,5 +1,6 @@
 //! A server without sockets. Every answer's status and code must stand in the OpenAPI document.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -17,15 +18,18 @@ use hawker_server::cli::edge_options;
 use hawker_server::clock::Clock;
 use hawker_server::config::Config;
 use hawker_server::edge::auth::{self, Grant, Minter, Verifier};
-use hawker_server::edge::http::{ApiState, Options, document, documents, router};
+use hawker_server::edge::http::uploads::{Depot, Key};
+use hawker_server::edge::http::{ApiState, Options, document, documents, files, intake, router};
 use hawker_server::edge::limits::Limits;
 use hawker_server::edge::service::{Caller, Service};
 use hawker_server::engine::{self, CommandIdentity, CommitSink, Engine, Outcome, Submission};
 use hawker_server::journal::memory::Memory;
 use hawker_server::journal::{Committed, Lease};
+use hawker_server::uploads;
 use http::{HeaderMap, Method, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -57,6 +61,8 @@ pub(crate) struct Bench {
     pub(crate) memory: Memory,
     pub(crate) ears: Arc<Ears>,
     pub(crate) shutdown: CancellationToken,
+    /// Of the uploads.
+    pub(crate) folder: TempDir,
     clock: Clock,
     document: Value,
 }
@@ -174,6 +180,41 @@ pub(crate) fn acme() -> ShopId {
 
 /// A server that nobody has asked anything.
 pub(crate) fn empty() -> Bench {
+    with_files(FileRules::default())
+}
+
+/// What files a server takes; small, so that tests are quick.
+pub(crate) struct FileRules {
+    pub(crate) day_bytes_max: u64,
+    pub(crate) disk_free_bytes_min: u64,
+}
+
+pub(crate) const IMAGE_BYTES_MAX: usize = 100_000;
+pub(crate) const VIDEO_BYTES_MAX: usize = 400_000;
+
+impl Default for FileRules {
+    fn default() -> Self {
+        Self { day_bytes_max: 1_000_000, disk_free_bytes_min: 0 }
+    }
+}
+
+fn depot(folder: &Path, rules: &FileRules) -> Depot {
+    let disk_free_bytes_min = rules.disk_free_bytes_min;
+    let options = uploads::Options { folder: folder.to_owned(), disk_free_bytes_min };
+    let store = Arc::new(uploads::Disk::open(options).unwrap());
+    let options = hawker_server::edge::http::uploads::Options {
+        image_bytes_max: IMAGE_BYTES_MAX as u64,
+        video_bytes_max: VIDEO_BYTES_MAX as u64,
+        day_bytes_max: rules.day_bytes_max,
+        stall_ms: 10_000,
+        whole_ms: 60_000,
+        ticket_ms: 300_000,
+    };
+    Depot::new(store, options, Key::derive(SECRET))
+}
+
+/// The same with other rules for files.
+pub(crate) fn with_files(rules: FileRules) -> Bench {
     let memory = Memory::new();
     let ears = Arc::new(Ears::default());
     let clock = Clock::starting_at(START);
@@ -198,14 +239,26 @@ pub(crate) fn empty() -> Bench {
     let shutdown = CancellationToken::new();
     let options = Options { body_bytes_max: BODY_BYTES_MAX, request_ms: 10_000 };
     let rates = Arc::new(Limits::new(edge_options::rates(&Config::defaults().unwrap())));
-    let state = ApiState { service: service.clone(), options, rates, shutdown: shutdown.clone() };
-    let router = router(Arc::new(state)).merge(documents());
-    Bench { router, service, engine, memory, ears, shutdown, clock, document: document() }
+    let folder = tempfile::tempdir().unwrap();
+    let state = Arc::new(ApiState {
+        service: service.clone(),
+        options,
+        rates,
+        uploads: depot(folder.path(), &rules),
+        shutdown: shutdown.clone(),
+    });
+    let router = router(state.clone()).merge(documents());
+    let router = router.merge(files(&state)).merge(intake(state));
+    let document = document();
+    Bench { router, service, engine, memory, ears, shutdown, folder, clock, document }
 }
 
 /// A server with the shop `acme`, the product `mug` with 100 `mug-red`, and the room `r1`.
 pub(crate) async fn bench() -> Bench {
-    let bench = empty();
+    furnished(empty()).await
+}
+
+pub(crate) async fn furnished(bench: Bench) -> Bench {
     let shop = json!({ "shop": "acme", "name": "Acme", "currency": "USD",
         "settings": { "min_presence_ms": 0 } });
     bench.send(ask("POST", "/v1/shops").json(shop)).await.ok();
@@ -228,6 +281,17 @@ impl Bench {
         let answer = send_to(&self.router, asking).await;
         self.check_described(&method, &path, &answer);
         answer
+    }
+
+    /// What may be answered with a file.
+    pub(crate) async fn fetch(&self, asking: Asking) -> (StatusCode, HeaderMap, Vec<u8>) {
+        let (method, path) = (asking.method.clone(), asking.path.clone());
+        let (status, headers, body) = bytes_from(&self.router, asking).await;
+        let answer = Answer { status, headers: headers.clone(), body: Value::Null };
+        if status.is_success() {
+            self.check_described(&method, &path, &answer);
+        }
+        (status, headers, body)
     }
 
     /// Whatever is answered under a path that is served stands in the document.
@@ -308,6 +372,14 @@ pub(crate) async fn until(is_true: impl Fn() -> bool) {
 
 /// The answer of a router that may be elsewhere by now.
 pub(crate) async fn send_to(router: &Router, asking: Asking) -> Answer {
+    let (status, headers, body) = bytes_from(router, asking).await;
+    let media_type = headers.get("content-type").map(|value| value.to_str().unwrap());
+    assert_eq!(media_type, Some("application/json"), "{status}: {body:?}");
+    let body = serde_json::from_slice(&body).unwrap();
+    Answer { status, headers, body }
+}
+
+async fn bytes_from(router: &Router, asking: Asking) -> (StatusCode, HeaderMap, Vec<u8>) {
     let mut request = http::Request::builder().method(asking.method).uri(asking.path);
     if let Some(token) = asking.token {
         request = request.header("authorization", format!("Bearer {token}"));
@@ -318,10 +390,7 @@ pub(crate) async fn send_to(router: &Router, asking: Asking) -> Answer {
     let response = router.clone().oneshot(request.body(asking.body).unwrap()).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
-    let media_type = parts.headers.get("content-type").map(|value| value.to_str().unwrap());
-    assert_eq!(media_type, Some("application/json"), "{}: {body:?}", parts.status);
-    let body = serde_json::from_slice(&body).unwrap();
-    Answer { status: parts.status, headers: parts.headers, body }
+    (parts.status, parts.headers, body.to_vec())
 }
 
 fn fits(template: &str, path: &str) -> bool {

@@ -13,3 +13,4 @@ mod repetition;
 mod roles;
 mod rooms;
 mod sales;
+mod uploads;

@@ -12,3 +12,4 @@ mod conversation;
 mod hawker;
 mod restart;
 mod tokens;
+mod uploads;

@@ -3,6 +3,7 @@
 use hawker_domain::command::ShopCommand;
 use hawker_domain::id::UserId;
 use hawker_protocol::http::{Buyer, BuyerErased};
+use hawker_protocol::{Code, Refusal};
 
 use super::call::Call;
 use super::problem::{Answered, ok};
@@ -18,7 +19,7 @@ pub(super) async fn get_buyer(call: Call) -> Answered {
     ok(&Buyer { buyer, state: wire::buyer(&view) })
 }
 
-/// Erases a person: texts, names and addresses are gone.
+/// Erases a person: texts, names, addresses and the files he sent are gone.
 ///
 /// Closed orders and holds go on under his id, since stock and money hang on them. An order that
 /// may still be paid keeps its address: cancel it first, or wait for its end. The address of a paid
@@ -29,5 +30,8 @@ pub(super) async fn erase_buyer(call: Call) -> Answered {
     let (shop, buyer) = (call.shop()?, call.id("buyer")?);
     let command = ShopCommand::EraseBuyer { buyer: UserId::checked(buyer.as_str()) };
     call.submit(&shop, wire::KEEPERS, command).await?;
+    let erased = call.state().uploads.erase(&shop, &UserId::checked(buyer.as_str())).await;
+    // The command stands; asked again it changes nothing, and the files have another turn.
+    erased.map_err(|_| Refusal::new(Code::Retry))?;
     ok(&BuyerErased { buyer })
 }

@@ -51,8 +51,8 @@ impl FromRequest<Arc<ApiState>> for Call {
     async fn from_request(request: Request, state: &Arc<ApiState>) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
         let identity = identify(&parts, &state.service)?;
-        check_rate(state, &identity)?;
-        let command = command_of(&parts.headers)?;
+        check_rate(state, &identity, Class::Http)?;
+        let command = key_of(&parts.headers)?.unwrap_or_else(|| wire::id(wire::fresh_id()));
         let path = path_of(&mut parts).await?;
         let is_json = is_json(&parts.headers);
         let body = read(body, state.options.body_bytes_max).await?;
@@ -61,7 +61,7 @@ impl FromRequest<Arc<ApiState>> for Call {
     }
 }
 
-fn identify(parts: &Parts, service: &Service) -> Result<Identity, Refusal> {
+pub(super) fn identify(parts: &Parts, service: &Service) -> Result<Identity, Refusal> {
     let token = bearer(&parts.headers).ok_or(auth::Error::Missing).map_err(wire_auth)?;
     let identity = service.verifier().verify(token).map_err(wire_auth)?;
     if let Some(seat) = parts.extensions.get::<Arc<Seat>>() {
@@ -70,34 +70,70 @@ fn identify(parts: &Parts, service: &Service) -> Result<Identity, Refusal> {
     Ok(identity)
 }
 
-fn check_rate(state: &ApiState, identity: &Identity) -> Result<(), Refusal> {
-    let excess = state.rates.check_user(&identity.user, Class::Http);
+pub(super) fn check_rate(
+    state: &ApiState,
+    identity: &Identity,
+    class: Class,
+) -> Result<(), Refusal> {
+    let excess = state.rates.check_user(&identity.user, class);
     excess.map_err(|it| Refusal::new(Code::RateLimited).retry_after_ms(it.retry_after_ms))
 }
 
-/// The caller's name for the command. Without one the server makes one, and nobody can ask for
-/// the same command again.
-fn command_of(headers: &HeaderMap) -> Result<Id, Refusal> {
+/// The caller's name for the command. Without one nobody can ask for the same command again.
+pub(super) fn key_of(headers: &HeaderMap) -> Result<Option<Id>, Refusal> {
     let mut sent = headers.get_all(IDEMPOTENCY_KEY).iter();
     let field = "Idempotency-Key";
     match (sent.next(), sent.next()) {
-        (None, _) => Ok(wire::id(wire::fresh_id())),
+        (None, _) => Ok(None),
         (Some(key), None) => Id::parse(key.to_str().unwrap_or_default())
+            .map(Some)
             .map_err(|problem| Refusal::invalid_field(field, problem)),
         (Some(_), Some(_)) => Err(Refusal::invalid_field(field, "stands there twice")),
     }
 }
 
-async fn path_of(parts: &mut Parts) -> Result<Vec<(String, String)>, Refusal> {
+pub(super) async fn path_of(parts: &mut Parts) -> Result<Vec<(String, String)>, Refusal> {
     let path = RawPathParams::from_request_parts(parts, &()).await;
     let path = path.map_err(|_| Refusal::invalid_field("path", "not UTF-8"))?;
     Ok(path.iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect())
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
+    media_type(headers).eq_ignore_ascii_case("application/json")
+}
+
+/// What the body is said to be, without parameters.
+pub(super) fn media_type(headers: &HeaderMap) -> &str {
     let sent = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = sent.and_then(|text| text.split(';').next()).unwrap_or_default();
-    essence.trim().eq_ignore_ascii_case("application/json")
+    sent.and_then(|text| text.split(';').next()).unwrap_or_default().trim()
+}
+
+/// The query of a request.
+pub(super) fn query_of<T: DeserializeOwned>(uri: &Uri) -> Result<T, Refusal> {
+    let query = Query::<T>::try_from_uri(uri).map_err(|rejection| {
+        let text = rejection.body_text();
+        let problem = text.strip_prefix("Failed to deserialize query string: ");
+        let problem = problem.unwrap_or(&text);
+        match problem.split_once(": ") {
+            Some((field, problem)) => Refusal::invalid_field(field, problem),
+            None => Refusal::with_message(Code::InvalidRequest, problem.to_owned()),
+        }
+    })?;
+    Ok(query.0)
+}
+
+/// The id that stands under `name` in a path.
+pub(super) fn id_in(path: &[(String, String)], name: &'static str) -> Result<Id, Refusal> {
+    let found = path.iter().find(|(key, _)| key == name);
+    let text = found.map(|(_, text)| text.as_str()).unwrap_or_default();
+    Id::parse(text).map_err(|problem| Refusal::invalid_field(name, problem))
+}
+
+/// Whether a shop is there. It may sleep on.
+pub(super) async fn check_shop(service: &Service, shop: &ShopId) -> Result<(), Refusal> {
+    let position = service.engine().position(shop).await;
+    let position = position.map_err(|error| refusals::of_journal(&error))?;
+    if position.version == 0 { Err(Refusal::new(Code::ShopUnknown)) } else { Ok(()) }
 }
 
 async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Refusal> {
@@ -115,9 +151,7 @@ async fn read(body: Body, bytes_max: usize) -> Result<Bytes, Refusal> {
 impl Call {
     /// The id that stands in the path under this name.
     pub(super) fn id(&self, name: &'static str) -> Result<Id, Refusal> {
-        let found = self.path.iter().find(|(key, _)| key == name);
-        let text = found.map(|(_, text)| text.as_str()).unwrap_or_default();
-        Id::parse(text).map_err(|problem| Refusal::invalid_field(name, problem))
+        id_in(&self.path, name)
     }
 
     pub(super) fn shop(&self) -> Result<ShopId, Refusal> {
@@ -142,16 +176,7 @@ impl Call {
     }
 
     pub(super) fn query<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
-        let query = Query::<T>::try_from_uri(&self.uri).map_err(|rejection| {
-            let text = rejection.body_text();
-            let problem = text.strip_prefix("Failed to deserialize query string: ");
-            let problem = problem.unwrap_or(&text);
-            match problem.split_once(": ") {
-                Some((field, problem)) => Refusal::invalid_field(field, problem),
-                None => Refusal::with_message(Code::InvalidRequest, problem.to_owned()),
-            }
-        })?;
-        Ok(query.0)
+        query_of(&self.uri)
     }
 
     /// An id for what this command makes. It follows from who sent which command, so that a
@@ -259,8 +284,6 @@ impl Call {
         if self.actor(shop, wanted)?.role != Role::Service {
             return self.ask(shop, wanted, |_, _| ()).await;
         }
-        let position = self.state.service.engine().position(shop).await;
-        let position = position.map_err(|error| refusals::of_journal(&error))?;
-        if position.version == 0 { Err(Refusal::new(Code::ShopUnknown)) } else { Ok(()) }
+        check_shop(&self.state.service, shop).await
     }
 }
