@@ -28,7 +28,7 @@ use crate::edge::listener::{Drained, Listener};
 use crate::edge::origin::{Origin, Origins};
 use crate::edge::seat::Seats;
 use crate::edge::service::Service;
-use crate::edge::socket::{Likes, PresenceKey, Surroundings};
+use crate::edge::socket::{Goodbyes, Likes, PresenceKey, Surroundings};
 use crate::edge::upgrade::{self, Door};
 use crate::edge::{admin, auth, guard, http, page, revoke};
 use crate::engine::Engine;
@@ -98,6 +98,7 @@ impl Parts {
             likes,
             presence: PresenceKey::derive(&secret),
             drain: shutdown.clone(),
+            goodbyes: Goodbyes::default(),
         });
 
         let listening = edge_options::listener(config, cores, http::render)?;

@@ -81,6 +81,7 @@ impl House {
             likes: Arc::default(),
             presence: PresenceKey::derive(SECRET),
             drain: CancellationToken::new(),
+            goodbyes: Goodbyes::default(),
         };
         let places = seat::Options { total_max: 99, strangers_max: 99, per_address_max: 99 };
         Self {
