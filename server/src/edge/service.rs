@@ -105,6 +105,7 @@ impl Service {
             user: &identity.user,
             name: identity.name.as_deref().unwrap_or(identity.user.as_str()),
             present_ms: caller.present_ms,
+            attachment: None,
         };
         let Some(translated) = wire::translate(request, &ask) else {
             return Ok(Prepared::Read(Box::new(Read { shop, identity: identity.clone() })));
@@ -382,7 +383,8 @@ pub(super) fn acting_role(
 ) -> Result<Role, Refusal> {
     let serves = identity.shops.contains(shop);
     let granted = |role: &&Role| identity.roles.contains(role) && (serves || **role == Role::Buyer);
-    let needed = wanted.first().copied().unwrap_or(Role::Service);
+    // The least that would do, whichever is the best.
+    let needed = wanted.iter().copied().min().unwrap_or(Role::Service);
     let refusal = || wire::rejection_refusal(&Rejection::Forbidden { needed });
     wanted.iter().find(granted).copied().ok_or_else(refusal)
 }
