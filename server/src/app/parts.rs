@@ -72,7 +72,7 @@ impl Parts {
 
         let store = Store::open(config)?;
         let bus: Arc<dyn Bus> = Arc::new(bus::Local::new());
-        let delivery = Delivery::new(options::delivery(config), bus.clone());
+        let delivery = Delivery::new(options::delivery(config), bus.clone(), clock.clone());
         let hub = Hub::new(options::hub(config)?, delivery.clone());
         bus.subscribe(hub.clone());
         tokio::spawn(delivery.clone().run());

@@ -53,7 +53,7 @@ impl House {
     async fn with(requests: u32) -> Self {
         let (memory, clock) = (Memory::new(), Clock::starting_at(START));
         let bus: Arc<dyn Bus> = Arc::new(Local::new());
-        let delivery = Delivery::new(delivery::Options::default(), bus.clone());
+        let delivery = Delivery::new(delivery::Options::default(), bus.clone(), clock.clone());
         let hub = Hub::new(hub::Options::default(), delivery.clone());
         bus.subscribe(hub.clone());
         tokio::spawn(delivery.clone().run());
