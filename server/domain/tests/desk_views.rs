@@ -191,6 +191,27 @@ fn a_click_is_told_with_question_and_answer_also_doubled_repeated_and_after_a_re
 }
 
 #[test]
+fn a_quick_reply_is_told_as_the_text_it_makes_also_after_a_restart() {
+    let mut twin = stage();
+    let quick_reply: hawker_domain::id::QuickReplyId = "t1".parse().expect("an id");
+    let text = "Hello {name}!".to_owned();
+    let put = DeskCommand::PutQuickReply { quick_reply: quick_reply.clone(), text };
+    act(&mut twin, ("system", Role::Service), put, Millis(1));
+    let variables = [("name".to_owned(), "Ann".to_owned())].into();
+    let content = Content::QuickReply { quick_reply, variables };
+    let send = Command::Desk(DeskCommand::Send { buyer: user("ann"), content });
+    let system = actor("system", Role::Service);
+    let events = twin.execute(&system, &send, Millis(5)).expect("a message").events;
+    let said = |shop: &Shop| match shop.result_of(&system, &send, &events, Millis(5)) {
+        Some(Change::Desk(DeskChange::Message(view))) => view.message.content,
+        other => panic!("{other:?}"),
+    };
+    let expected = Some(Content::Text("Hello Ann!".to_owned()));
+    assert_eq!(said(&twin.live), expected);
+    assert_eq!(said(&Shop::thaw(&twin.live.freeze()).expect("a shop")), expected);
+}
+
+#[test]
 fn an_agent_whom_the_shop_sends_away_is_a_newer_view_of_him() {
     let mut twin = stage();
     accept(&mut twin, "bea", 9, Millis(1));

@@ -178,8 +178,8 @@ fn content(shop: &ShopId, content: &command::Content) -> object::Content {
         command::Content::Question { faq, text } => {
             object::Content::Question { faq: id(faq.clone()), text: text.clone() }
         }
-        // Kept as the text it made: only a message whose words are gone is told as it was asked
-        // for, and then by the name of the reply.
+        // Kept as the text it made. Where neither that nor the reply is there any more, a message
+        // that is asked for again has the name of the reply.
         command::Content::QuickReply { quick_reply, .. } => {
             object::Content::Text { text: quick_reply.to_string() }
         }
