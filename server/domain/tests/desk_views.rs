@@ -11,6 +11,7 @@ use hawker_domain::command::{
 };
 use hawker_domain::document::{self, DocumentWrite};
 use hawker_domain::id::{SessionId, UserId};
+use hawker_domain::policy::DeskPolicy;
 use hawker_domain::shop::Touched;
 use hawker_domain::time::Millis;
 use hawker_domain::view::Change;
@@ -209,6 +210,19 @@ fn a_quick_reply_is_told_as_the_text_it_makes_also_after_a_restart() {
     let expected = Some(Content::Text("Hello Ann!".to_owned()));
     assert_eq!(said(&twin.live), expected);
     assert_eq!(said(&Shop::thaw(&twin.live.freeze()).expect("a shop")), expected);
+}
+
+#[test]
+fn regression_a_policy_that_makes_too_many_of_those_who_wait_raises_the_alert() {
+    // The alert followed only with the next session that moved.
+    let mut twin = stage();
+    write(&mut twin, 1, Millis(1));
+    let mut batch = Touched::default();
+    let policy = DeskPolicy { unassigned_alert: 0, ..DeskPolicy::default() };
+    let set = DeskCommand::SetPolicy { policy };
+    add(&mut batch, &mut twin, ("system", Role::Service), set, Millis(2));
+    let raised = |change: &DeskChange| matches!(change, DeskChange::Alerts(alerts) if alerts.too_many_unassigned);
+    assert!(changes(&twin, &batch).iter().any(raised));
 }
 
 #[test]

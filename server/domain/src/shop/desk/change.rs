@@ -101,7 +101,10 @@ impl Shop {
             | DeskEvent::AgentCapSet { agent, .. } => touched.agent(agent),
             DeskEvent::LinksLost { .. } => touched.team = true,
             DeskEvent::HolidaySet { .. } => touched.holiday = true,
-            DeskEvent::DeskPolicySet { .. } => touched.policy = true,
+            DeskEvent::DeskPolicySet { .. } => {
+                touched.policy = true;
+                touched.alerts = true;
+            }
             DeskEvent::FaqPut { .. }
             | DeskEvent::FaqRemoved { .. }
             | DeskEvent::FaqCardSet { .. }
