@@ -292,3 +292,27 @@ fn the_shares_of_all_agents_come_by_the_page_in_the_order_of_their_ids() {
         assert_eq!(alone, Some(view));
     }
 }
+
+#[test]
+fn the_team_comes_by_the_page_in_the_order_of_its_ids() {
+    let mut twin = stage();
+    for number in (0..25).rev() {
+        accept(&mut twin, &format!("a{number:02}"), 1, Millis(1));
+    }
+    let shop = Shop::thaw(&twin.live.freeze()).expect("a shop");
+    let (mut after, mut sizes, mut all) = (None, Vec::new(), Vec::new());
+    loop {
+        let page = shop.team_page(after.as_ref(), 10);
+        sizes.push(page.agents.len());
+        all.extend(page.agents);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(sizes, [10, 10, 5]);
+    assert!(all.is_sorted_by_key(|view| view.agent.clone()));
+    let mut team = shop.team_view();
+    team.sort_by_key(|view| view.agent.clone());
+    assert_eq!(all, team);
+}
