@@ -9,6 +9,7 @@ mod closing;
 mod command_line;
 mod compression;
 mod conversation;
+mod desk;
 mod hawker;
 mod restart;
 mod tokens;
