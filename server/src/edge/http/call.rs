@@ -9,6 +9,8 @@ use hawker_domain::command::{Actor, Command, Role};
 use hawker_domain::id::{CommandId, ShopId};
 use hawker_domain::shop::Shop;
 use hawker_domain::time::{Millis, SpanMs};
+use hawker_protocol::limits::NUMBER_MAX;
+use hawker_protocol::number::SessionId;
 use hawker_protocol::{Answer, Code, Id, Refusal, Request as Asked, codec};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
@@ -31,6 +33,9 @@ pub(super) const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// Everybody who works for a shop.
 pub(super) const STAFF: &[Role] =
     &[Role::Service, Role::Manager, Role::Streamer, Role::Supervisor, Role::Agent];
+
+/// Everybody who works at its desk, and its systems; best first.
+pub(super) const DESK: &[Role] = &[Role::Service, Role::Manager, Role::Supervisor, Role::Agent];
 
 /// A request whose bearer is known.
 #[derive(Debug)]
@@ -154,6 +159,16 @@ impl Call {
         id_in(&self.path, name)
     }
 
+    /// The number of the session in the path.
+    pub(super) fn session(&self) -> Result<SessionId, Refusal> {
+        let found = self.path.iter().find(|(key, _)| key == "session");
+        let digits = found.map(|(_, text)| text.as_str()).unwrap_or_default();
+        let is_plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+        let number = digits.parse().ok().filter(|it| is_plain && (1..=NUMBER_MAX).contains(it));
+        let problem = "must be a number from 1";
+        number.map(SessionId).ok_or_else(|| Refusal::invalid_field("session", problem))
+    }
+
     pub(super) fn shop(&self) -> Result<ShopId, Refusal> {
         self.id("shop").map(|shop| wire::shop_id(&shop))
     }
@@ -220,7 +235,8 @@ impl Call {
         created(&self.answer(request).await?)
     }
 
-    async fn answer(&self, request: impl Into<Asked>) -> Result<Answer, Refusal> {
+    /// Its answer, for those who show it in another form.
+    pub(super) async fn answer(&self, request: impl Into<Asked>) -> Result<Answer, Refusal> {
         let caller = Caller { identity: &self.identity, present_ms: SpanMs(0) };
         self.state.service.perform(caller, request.into()).await
     }
