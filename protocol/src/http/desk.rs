@@ -10,9 +10,7 @@ use crate::limits::{
     ANSWER_CHARS_MAX, CARD_QUESTIONS_MAX, CURSOR_CHARS_MAX, QUESTION_CHARS_MAX,
     QUICK_REPLY_CHARS_MAX, REPORT_REASON_CHARS_MAX, SEARCH_CHARS_MAX,
 };
-use crate::number::{
-    Cap, Count, EpochMs, MessageLimit, OwnerEpoch, PageLimit, SessionId, Switch,
-};
+use crate::number::{Cap, Count, EpochMs, MessageLimit, OwnerEpoch, PageLimit, SessionId, Switch};
 use crate::object::{Draft, Faq, Intent, QuickReply, Report, SessionList, Verdict};
 use crate::request::RateBy;
 use crate::text::{List, Text};

@@ -34,9 +34,6 @@ pub(super) const IDEMPOTENCY_KEY: &str = "idempotency-key";
 pub(super) const STAFF: &[Role] =
     &[Role::Service, Role::Manager, Role::Streamer, Role::Supervisor, Role::Agent];
 
-/// Everybody who works at its desk, and its systems; best first.
-pub(super) const DESK: &[Role] = &[Role::Service, Role::Manager, Role::Supervisor, Role::Agent];
-
 /// A request whose bearer is known.
 #[derive(Debug)]
 pub(super) struct Call {

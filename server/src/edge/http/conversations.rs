@@ -5,13 +5,13 @@
 mod download;
 
 use hawker_protocol::http::{ReadMessages, ReadTranscript, SearchMessages, SendMessage};
+use hawker_protocol::limits::CURSOR_CHARS_MAX;
 use hawker_protocol::number::{MessageLimit, SessionId};
 use hawker_protocol::reply::{
     ChatSent, ConversationChanged, ConversationOpened, Found, Messages, Transcript,
 };
 use hawker_protocol::request::{self, ExportOf};
 use hawker_protocol::text::Text;
-use hawker_protocol::limits::CURSOR_CHARS_MAX;
 use hawker_protocol::{Answer, Code, Id, Refusal};
 
 use super::call::Call;
@@ -33,7 +33,8 @@ pub(super) async fn get_conversation(call: Call) -> Answered {
         ("after" = Option<u64>, Query, description = "Newer than this `seq`; wins over `before`."),
         ("limit" = Option<u32>, Query, description = "Absent: 50; at most 100."),
     ),
-    responses((status = 200, body = Messages)))]
+    responses((status = 200, body = Messages),
+        (status = 404, description = "conversation_unknown")))]
 pub(super) async fn list_messages(call: Call) -> Answered {
     let (shop, buyer) = (call.id("shop")?, call.id("buyer")?);
     let ReadMessages { before, after, limit } = call.query()?;
@@ -47,8 +48,7 @@ pub(super) async fn list_messages(call: Call) -> Answered {
 #[utoipa::path(post, path = "/v1/shops/{shop}/conversations/{buyer}/messages",
     tag = "conversations", request_body = SendMessage,
     responses((status = 201, body = ChatSent),
-        (status = 404, description = "product_unknown, order_unknown, quick_reply_unknown, \
-            not_found"),
+        (status = 404, description = "product_unknown, order_unknown, quick_reply_unknown"),
         (status = 409, description = "not_owner")))]
 pub(super) async fn send_message(call: Call) -> Answered {
     let (shop, buyer) = (call.id("shop")?, call.id("buyer")?);
@@ -85,7 +85,7 @@ pub(super) async fn unblock_buyer(call: Call) -> Answered {
         ("cursor" = Option<String>, Query, description = "`next` of the page before."),
         ("limit" = Option<u32>, Query, description = "Absent: 50; at most 200."),
     ),
-    responses((status = 200, body = Found)))]
+    responses((status = 200, body = Found), (status = 404, description = "conversation_unknown")))]
 pub(super) async fn search_messages(call: Call) -> Answered {
     let (shop, asked): (_, SearchMessages) = (call.id("shop")?, call.query()?);
     let SearchMessages { text, buyer, cursor, limit } = asked;

@@ -1,13 +1,13 @@
 //! The switches of a shop's desk over HTTP, and what it is measured by. Owns the routes; each verb
 //! is the socket's request of the same name.
 
+use hawker_protocol::Id;
 use hawker_protocol::http::RateQuery;
 use hawker_protocol::object::{Holiday, PolicyChange};
 use hawker_protocol::reply::{HolidayChanged, PolicyChanged, ResponseRate};
 use hawker_protocol::request::{self, RateBy};
-use hawker_protocol::Id;
 
-use super::call::{Call, DESK};
+use super::call::Call;
 use super::problem::{Answered, ok};
 use crate::wire;
 
@@ -15,7 +15,7 @@ use crate::wire;
 #[utoipa::path(get, path = "/v1/shops/{shop}/holiday", tag = "desk",
     responses((status = 200, body = HolidayChanged)))]
 pub(super) async fn get_holiday(call: Call) -> Answered {
-    let holiday = call.ask(&call.shop()?, DESK, |shop, _| shop.holiday()).await?;
+    let holiday = call.ask(&call.shop()?, wire::SPEAKERS, |shop, _| shop.holiday()).await?;
     ok(&HolidayChanged { holiday: holiday.as_ref().map(wire::holiday) })
 }
 
@@ -65,7 +65,7 @@ pub(super) async fn change_desk_policy(call: Call) -> Answered {
         ("cursor" = Option<String>, Query, description = "`next` of the page before."),
         ("limit" = Option<u32>, Query, description = "Absent: 50; at most 200."),
     ),
-    responses((status = 200, body = ResponseRate)))]
+    responses((status = 200, body = ResponseRate), (status = 404, description = "agent_unknown")))]
 pub(super) async fn get_response_rate(call: Call) -> Answered {
     let (shop, asked): (_, RateQuery) = (call.id("shop")?, call.query()?);
     let RateQuery { from, until, by, agent, cursor, limit } = asked;

@@ -4,8 +4,8 @@
 use hawker_domain::command::DeskCommand;
 use hawker_domain::document;
 use hawker_domain::id::{self, ReportId, ShopId};
-use hawker_domain::view::desk::{DeskChange, ReportView, SessionView};
 use hawker_domain::view::Change;
+use hawker_domain::view::desk::{DeskChange, ReportView, SessionView};
 use hawker_protocol::http::{
     AssignSession, EndSession, FileReport, FiledReport, ListSessions, SessionReports, SetVerdict,
     TransferSession,
@@ -15,7 +15,7 @@ use hawker_protocol::object::SessionList;
 use hawker_protocol::reply::{ReportChanged, SessionChanged, Sessions};
 use hawker_protocol::{Code, Id, Refusal, request};
 
-use super::call::{Call, DESK};
+use super::call::Call;
 use super::problem::{Answered, created, ok};
 use crate::edge::refusals;
 use crate::wire;
@@ -50,8 +50,8 @@ pub(super) async fn list_sessions(call: Call) -> Answered {
     responses((status = 200, body = SessionChanged),
         (status = 404, description = "session_unknown"), (status = 410, description = "too_old")))]
 pub(super) async fn get_session(call: Call) -> Answered {
-    let (shop, session) = (call.shop()?, domain_id(call.session()?));
-    let view = call.ask(&shop, DESK, move |shop, _| shop.session_view(session)).await?;
+    let (shop, session) = (call.shop()?, wire::session_id(call.session()?));
+    let view = call.ask(&shop, wire::SPEAKERS, move |shop, _| shop.session_view(session)).await?;
     let view = present(&call, &shop, session, view).await?;
     ok(&SessionChanged { session: wire::session(&view) })
 }
@@ -132,8 +132,8 @@ pub(super) async fn end_without_reply(call: Call) -> Answered {
     responses((status = 200, body = SessionReports),
         (status = 404, description = "session_unknown"), (status = 410, description = "too_old")))]
 pub(super) async fn list_reports(call: Call) -> Answered {
-    let (shop, session) = (call.shop()?, domain_id(call.session()?));
-    let asked = call.ask(&shop, DESK, move |shop, _| {
+    let (shop, session) = (call.shop()?, wire::session_id(call.session()?));
+    let asked = call.ask(&shop, wire::SPEAKERS, move |shop, _| {
         (shop.session_view(session), shop.reports_of(session))
     });
     let (view, filed) = asked.await?;
@@ -167,12 +167,12 @@ async fn with_reason(
         (status = 404, description = "session_unknown"),
         (status = 409, description = "report_exists"), (status = 410, description = "too_old")))]
 pub(super) async fn file_report(call: Call) -> Answered {
-    let (shop, session) = (call.shop()?, domain_id(call.session()?));
+    let (shop, session) = (call.shop()?, wire::session_id(call.session()?));
     let FileReport { report, reason } = call.body()?;
     let report = report.unwrap_or_else(|| call.made_id());
     let report = ReportId::checked(report.as_str());
     let command = DeskCommand::Report { session, report, reason: reason.into_string() };
-    let answer = call.submit(&shop, DESK, command).await?;
+    let answer = call.submit(&shop, wire::SPEAKERS, command).await?;
     match answer.result {
         Some(Change::Desk(DeskChange::Report(view))) => {
             created(&ReportChanged { report: wire::report(&view) })
@@ -193,8 +193,4 @@ pub(super) async fn decide_report(call: Call) -> Answered {
     let (shop, command_id, session) = head(&call)?;
     let (report, SetVerdict { verdict }) = (call.id("report")?, call.body()?);
     call.perform(request::DeskVerdict { shop, command_id, session, report, verdict }).await
-}
-
-fn domain_id(session: SessionId) -> id::SessionId {
-    id::SessionId(session.0)
 }
