@@ -67,6 +67,10 @@ fn unanswered(request: &Request) -> Refusal {
     if matches!(request, Request::DeskLogOut(_) | Request::DeskStatus(_) | Request::DeskCap(_)) {
         return Refusal::new(Code::AgentUnknown);
     }
+    // Whoever is not blocked is let in, also one of whom nobody has heard.
+    if matches!(request, Request::BuyerUnblock(_)) {
+        return Refusal::new(Code::ConversationUnknown);
+    }
     tracing::error!(request = request.type_name(), "an accepted command has no answer");
     Refusal::new(Code::Internal)
 }

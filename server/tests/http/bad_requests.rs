@@ -149,6 +149,7 @@ async fn a_query_that_is_wrong_names_its_field() {
         ("messages?text=red&cursor=x", "cursor"),
         ("response-rate?from=0&until=x", "until"),
         ("response-rate?from=0&until=1&by=week", "by"),
+        ("response-rate?from=0&until=1&agent=a1", "agent"),
         ("response-rate?from=0&until=1&by=agent&cursor=a%20b", "cursor"),
     ] {
         let answer = bench.send(ask("GET", &format!("/v1/shops/acme/{query}"))).await;

@@ -76,6 +76,20 @@ async fn a_person_answers_as_himself_where_the_session_is_his() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn people_speak_as_often_as_on_their_sockets_and_systems_as_often_as_they_ask() {
+    let bench = bench().await;
+    let body = json!({ "content": { "kind": "text", "text": "Hello" } });
+    let speak = || in_acme("POST", "conversations/ann/messages").json(body.clone());
+    for _ in 0..10 {
+        bench.send(speak().by("lea", Role::Supervisor)).await.ok();
+    }
+    bench.send(speak().by("lea", Role::Supervisor)).await.refused(429, "rate_limited");
+    for _ in 0..20 {
+        bench.send(speak()).await.ok();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_picture_is_sent_by_whoever_uploaded_it_and_is_kept() {
     let bench = bench().await;
     let upload = ask("POST", "/v1/uploads?shop=acme").header("content-type", "image/png");

@@ -222,6 +222,15 @@ impl Call {
         &self.state
     }
 
+    /// People have the rate they have on their sockets; a system of the shop speaks to many.
+    pub(super) fn check_speaker(&self) -> Result<(), Refusal> {
+        let role = acting_role(&self.identity, &self.shop()?, wire::SPEAKERS)?;
+        if role == Role::Service {
+            return Ok(());
+        }
+        check_rate(&self.state, &self.identity, Class::Chat)
+    }
+
     /// Carries out what a socket could ask as well.
     pub(super) async fn perform(&self, request: impl Into<Asked>) -> Answered {
         ok(&self.answer(request).await?)

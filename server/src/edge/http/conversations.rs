@@ -53,6 +53,7 @@ pub(super) async fn list_messages(call: Call) -> Answered {
 pub(super) async fn send_message(call: Call) -> Answered {
     let (shop, buyer) = (call.id("shop")?, call.id("buyer")?);
     let (command_id, SendMessage { content }) = (call.command_id(), call.body()?);
+    call.check_speaker()?;
     call.perform_creation(request::DeskSend { shop, command_id, buyer, content }).await
 }
 

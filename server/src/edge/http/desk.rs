@@ -1,11 +1,11 @@
 //! The switches of a shop's desk over HTTP, and what it is measured by. Owns the routes; each verb
 //! is the socket's request of the same name.
 
-use hawker_protocol::Id;
 use hawker_protocol::http::RateQuery;
 use hawker_protocol::object::{Holiday, PolicyChange};
 use hawker_protocol::reply::{HolidayChanged, PolicyChanged, ResponseRate};
 use hawker_protocol::request::{self, RateBy};
+use hawker_protocol::{Id, Refusal};
 
 use super::call::Call;
 use super::problem::{Answered, ok};
@@ -69,6 +69,9 @@ pub(super) async fn change_desk_policy(call: Call) -> Answered {
 pub(super) async fn get_response_rate(call: Call) -> Answered {
     let (shop, asked): (_, RateQuery) = (call.id("shop")?, call.query()?);
     let RateQuery { from, until, by, agent, cursor, limit } = asked;
+    if agent.is_some() && by != RateBy::Agent {
+        return Err(Refusal::invalid_field("agent", "is for by=agent").into());
+    }
     let asked = request::DeskResponseRate { shop, from, until, by, agent, cursor, limit };
     call.perform(asked).await
 }
