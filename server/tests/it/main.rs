@@ -10,6 +10,7 @@ mod command_line;
 mod compression;
 mod conversation;
 mod desk;
+mod desk_http;
 mod hawker;
 mod restart;
 mod tokens;
