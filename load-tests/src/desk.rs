@@ -113,6 +113,11 @@ async fn measure(run: &mut Run, options: &Options, seed: u64) -> Result<bool> {
     let standing = auditor::agree(&scene, &api, &mut feed).await?;
     feed.ledger.recount();
     let read = auditor::read_transcripts(&scene, &feed.ledger).await?;
+    if let (Some(killed), Some((site, _))) = (&mut killed, &run.own) {
+        let settings = site.settings_file().display().to_string();
+        let verified = site.run(&["journal", "verify", "--config", &settings]).await;
+        killed.verified = verified.map(drop).map_err(|error| format!("{error:#}"));
+    }
     scene.over.send_replace(true);
     while let Some(ended) = people.join_next().await {
         ended?;
@@ -213,16 +218,10 @@ async fn kill(
     }
     let sessions = feed.ledger.opened();
     let Standing { rates, misplaced, .. } = standing;
-    let lost = misplaced + compared.lost;
+    let (lost, verified) = (misplaced + compared.lost, Ok(()));
+    let acknowledged = scene.told().acknowledged();
     scene.doors.send_replace(true);
-    Ok(Killed {
-        restart_ms,
-        sessions,
-        acknowledged: scene.told().acknowledged(),
-        rates,
-        lost,
-        violations,
-    })
+    Ok(Killed { restart_ms, sessions, acknowledged, rates, lost, verified, violations })
 }
 
 /// Reads the feed until the server is gone: what was read must be there afterwards.

@@ -26,6 +26,8 @@ pub(super) struct Killed {
     pub(super) acknowledged: usize,
     pub(super) rates: Differences,
     pub(super) lost: u64,
+    /// `hawker journal verify` at the end of the run.
+    pub(super) verified: std::result::Result<(), String>,
     pub(super) violations: Violations,
 }
 
@@ -105,6 +107,7 @@ struct Restart {
     rate_difference: u64,
     rates_compared: u64,
     links_lost: u64,
+    journal_verify: &'static str,
 }
 
 pub(super) fn print(run: &Run, options: &Options, scene: &Scene, found: &Found) -> Result<bool> {
@@ -173,7 +176,12 @@ fn violations(found: &Found, compared: &Violations) -> Violations {
     all.append(compared);
     all.append(&found.standing.violations);
     all.append(&found.read.violations);
-    found.killed.iter().for_each(|killed| all.append(&killed.violations));
+    for killed in &found.killed {
+        all.append(&killed.violations);
+        if let Err(problem) = &killed.verified {
+            all.add(|| problem.clone());
+        }
+    }
     all
 }
 
@@ -187,6 +195,7 @@ impl Killed {
             rate_difference: self.rates.sum,
             rates_compared: self.rates.compared,
             links_lost,
+            journal_verify: if self.verified.is_ok() { "passed" } else { "failed" },
         }
     }
 }
