@@ -343,7 +343,10 @@ impl Bench {
             shop: acme(),
             actor,
             command: command.into(),
-            identity: CommandIdentity { command: CommandId::parse(&id).unwrap(), payload_hash: 1 },
+            identity: Some(CommandIdentity {
+                command: CommandId::parse(&id).unwrap(),
+                payload_hash: 1,
+            }),
             deadline: Instant::now() + Duration::from_secs(5),
         };
         self.engine.submit(submission).await.unwrap()
