@@ -81,10 +81,9 @@ impl Parts {
         let likes = Arc::new(Likes::default());
         tokio::spawn(pulse(hub.clone(), likes.clone(), engine.clone(), shutdown.clone()));
 
-        let timeout = Duration::from_millis(config.limits.timeouts.command_ms);
+        let wait = Duration::from_millis(config.limits.timeouts.command_ms);
         let files = uploads::open(config, &clock)?;
-        let service = Service::new(engine.clone(), clock, verifier, files.clone(), timeout);
-        let service = Arc::new(service);
+        let service = Arc::new(Service::new(engine.clone(), clock, verifier, files.clone(), wait));
         let revoking = revoke::router(service.clone(), hub.clone());
         if demo {
             demo::furnish(&service).await?;
