@@ -81,10 +81,9 @@ impl Parts {
         let likes = Arc::new(Likes::default());
         tokio::spawn(pulse(hub.clone(), likes.clone(), engine.clone(), shutdown.clone()));
 
-        let timeout = Duration::from_millis(config.limits.timeouts.command_ms);
-        let uploads = uploads::open(config, &clock)?;
-        let service = Service::new(engine.clone(), clock, verifier, uploads.clone(), timeout);
-        let service = Arc::new(service);
+        let wait = Duration::from_millis(config.limits.timeouts.command_ms);
+        let files = uploads::open(config, &clock)?;
+        let service = Arc::new(Service::new(engine.clone(), clock, verifier, files.clone(), wait));
         let revoking = revoke::router(service.clone(), hub.clone());
         if demo {
             demo::furnish(&service).await?;
@@ -113,7 +112,7 @@ impl Parts {
             service: service.clone(),
             options: options::http(config),
             rates: rates.clone(),
-            uploads: Depot::new(uploads, options::depot(config), Key::derive(&secret)),
+            uploads: Depot::new(files, options::depot(config), Key::derive(&secret)),
             shutdown: shutdown.clone(),
         };
         let guarding = edge_options::guard(config, http::render)?;

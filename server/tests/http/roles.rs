@@ -131,7 +131,7 @@ async fn each_role_does_its_own() {
         (in_acme("POST", "/rooms/r1/start"), Role::Agent, "streamer"),
         (in_acme("GET", "/sales"), Role::Agent, "streamer"),
         (in_acme("GET", "/rooms/r1/dashboard"), Role::Buyer, "streamer"),
-        (in_acme("GET", ""), Role::Buyer, "service"),
+        (in_acme("GET", ""), Role::Buyer, "streamer"),
         (in_acme("PUT", "/rooms/r1/mutes/bob"), Role::Buyer, "streamer"),
     ]
     .into_iter()

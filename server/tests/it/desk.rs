@@ -183,22 +183,26 @@ async fn no_session_is_lost_or_doubled_by_kill_9_in_the_rush() {
 async fn an_agent_whose_line_is_dead_is_given_nothing_and_loses_nothing_in_his_grace() {
     let quick = [
         ("HAWKER_LIMITS_TIMEOUTS_STAFF_PING_MS", "1000"),
-        ("HAWKER_LIMITS_TIMEOUTS_PONG_MS", "500"),
+        ("HAWKER_LIMITS_TIMEOUTS_PONG_MS", "2000"),
+        ("HAWKER_LIMITS_TIMEOUTS_CLOSE_MS", "500"),
     ];
     let site = Site::with(&quick);
     let server = site.start().await;
     server.furnish().await;
+    let mut sue = server.staff("sue", "supervisor").await;
+    sue.ok("desk.join", json!({ "shop": SHOP })).await;
     let mut bea = agent(&server, "bea", 9).await;
     let mut ann = server.buyer("ann").await;
     ann.command("chat.send", "m1", said("hello")).await;
     bea.push("desk.assigned", |_| true).await;
-    assert_eq!(bea.closed_without_a_pong().await, CloseCode::NoPong.number());
+    let is_missed = |it: &Value| it["agent"]["status"] == "reconnecting";
+    let (code, missed) =
+        tokio::join!(bea.closed_without_a_pong(), sue.push("desk.agent", is_missed));
+    assert_eq!(code, CloseCode::NoPong.number());
+    assert_eq!(missed["agent"]["agent"], "bea");
 
     let mut bob = server.buyer("bob").await;
     bob.command("chat.send", "m1", said("hello")).await;
-    let mut sue = server.staff("sue", "supervisor").await;
-    let team = sue.ok("desk.team", json!({ "shop": SHOP })).await;
-    assert_eq!(team["agents"][0]["status"], "reconnecting", "{team}");
     assert_eq!(listed(&mut sue, "mine", Some("bea")).await, ["ann"]);
     assert_eq!(listed(&mut sue, "unassigned", None).await, ["bob"]);
 

@@ -6,7 +6,9 @@ use std::sync::LazyLock;
 
 use axum::response::{IntoResponse, Response};
 use hawker_protocol::number::SessionId;
+use hawker_protocol::object::SessionList;
 use hawker_protocol::refusal::ErrorBody;
+use hawker_protocol::request::RateBy;
 use hawker_protocol::schema::asyncapi;
 use hawker_protocol::{Code, Id};
 use serde_json::{Map, Value, json};
@@ -104,6 +106,9 @@ pub fn document() -> Value {
 fn add_shared(schemas: &mut Value) {
     let mut parts = vec![(Id::name().into_owned(), Id::schema())];
     ErrorBody::schemas(&mut parts);
+    // Named in queries alone.
+    RateBy::schemas(&mut parts);
+    SessionList::schemas(&mut parts);
     for (name, part) in parts {
         schemas[name] = serde_json::to_value(part).unwrap_or_default();
     }
