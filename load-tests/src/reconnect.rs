@@ -106,7 +106,6 @@ async fn measure(common: &Common, options: &Options, run: &Run) -> Result<bool> 
     let group = |schedule| Group { reading: Reading::Hawker, schedule, ping: None };
     let groups = vec![group(Arc::clone(&schedule)), group(Arc::default()), group(Arc::default())];
     let crowd = Arc::new(Crowd::start(stage::reading_threads(common.threads), groups)?);
-    let publisher = live.publisher(common.seed).await?;
     let live = Arc::new(live);
     let connect = stage::fill(&crowd, LIVE, &live, options.live_viewers).await?;
     stage::say_filled(options.live_viewers, connect);
@@ -117,7 +116,8 @@ async fn measure(common: &Common, options: &Options, run: &Run) -> Result<bool> 
 
     say("the live room alone");
     let changing = change(&api, options).await?;
-    let talking = Talking::start(publisher, Arc::clone(&schedule), options.rate);
+    let (speakers, plan) = (Arc::clone(&live), Arc::clone(&schedule));
+    let talking = Talking::start(speakers, common.seed, plan, options.rate).await?;
     sleep(Duration::from_secs(1)).await;
     crowd.take_figures(LIVE);
     sleep(Duration::from_secs(options.seconds)).await;
@@ -128,7 +128,7 @@ async fn measure(common: &Common, options: &Options, run: &Run) -> Result<bool> 
     let during = crowd.take_figures(LIVE);
     let growth = gauges.since(begun).await?;
     let critical = changing.stop().await?;
-    let (_, refused) = talking.stop().await?;
+    let refused = talking.stop().await?;
     let live_lost = all_arrived(&crowd, LIVE, &schedule).await;
     let lost = lost_critical(&crowd, DROPPED, WITNESS).await;
     let still = crowd.len(DROPPED);

@@ -148,14 +148,14 @@ async fn measure(common: &Common, options: &Options, run: &Run) -> Result<bool> 
     let others = std::iter::repeat_with(|| group(Arc::default())).take(TOO_LATE);
     let groups = std::iter::once(group(Arc::clone(&schedule))).chain(others).collect();
     let crowd = Arc::new(Crowd::start(stage::reading_threads(common.threads), groups)?);
-    let publisher = readers.publisher(common.seed).await?;
     let reading = options.viewers - options.never_reading;
     let took = stage::fill(&crowd, READERS, &readers, reading).await?;
     stage::say_filled(reading, took);
 
     let every = Duration::from_millis(options.critical_every_ms.max(1));
     let changing = Changing::start(Arc::clone(&api), ROOM, every).await?;
-    let talking = Talking::start(publisher, Arc::clone(&schedule), options.rate);
+    let (speakers, plan) = (Arc::clone(&readers), Arc::clone(&schedule));
+    let talking = Talking::start(speakers, common.seed, plan, options.rate).await?;
     sleep(Duration::from_secs(1)).await;
     say("everybody reads");
     crowd.take_figures(READERS);
@@ -173,7 +173,7 @@ async fn measure(common: &Common, options: &Options, run: &Run) -> Result<bool> 
     }
     let with = crowd.take_figures(READERS);
     let critical = changing.stop().await?;
-    let (_, refused) = talking.stop().await?;
+    let refused = talking.stop().await?;
     let growth = gauges.since(begun).await?;
     let lost = all_arrived(&crowd, READERS, &schedule).await;
     let counts = Counts {

@@ -1,17 +1,18 @@
 //! What goes on in a room while something else is measured: comments at their times, and changes of
-//! a product that nobody may miss. Owns two tasks that go on until they are told to stop.
+//! a product that nobody may miss. Owns what goes on until it is told to stop.
 
 use std::sync::Arc;
 
-use anyhow::Result;
-use tokio::sync::watch;
+use anyhow::{Context, Result};
+use tokio::runtime::Builder;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Duration, Instant, MissedTickBehavior, interval, sleep};
 
 use crate::api::Api;
 use crate::crowd::{Crowd, Position};
 use crate::schedule::Schedule;
-use crate::subject::publisher::Publisher;
+use crate::subject::Subject;
 
 /// How much is planned at a time, and how long a stop may take.
 const STEP: Duration = Duration::from_millis(500);
@@ -19,30 +20,47 @@ const STEP: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) const PRODUCT: &str = "mug";
 
-/// Comments that go on.
+/// Comments that go on, on a thread of their own: what else a run does to its sockets must not
+/// make the talkers late.
 #[derive(Debug)]
 pub(crate) struct Talking {
     over: watch::Sender<bool>,
-    task: JoinHandle<Result<(Publisher, u64)>>,
+    task: JoinHandle<Result<u64>>,
 }
 
 impl Talking {
-    pub(crate) fn start(mut publisher: Publisher, schedule: Arc<Schedule>, rate: f64) -> Self {
+    /// Returns when the talkers are connected.
+    pub(crate) async fn start(
+        subject: Arc<Subject>,
+        seed: u64,
+        schedule: Arc<Schedule>,
+        rate: f64,
+    ) -> Result<Self> {
         let (over, stop) = watch::channel(false);
-        let task = tokio::spawn(async move {
-            let (mut start, mut refused) = (Instant::now() + STEP / 10, 0);
-            while !*stop.borrow() {
-                let row = schedule.plan(rate, STEP, start);
-                refused += publisher.publish(&row).await?;
-                start = row.end();
-            }
-            Ok((publisher, refused))
+        let (joined, here) = oneshot::channel();
+        let task = tokio::task::spawn_blocking(move || {
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async move {
+                let mut publisher = subject.publisher(seed).await?;
+                // Nobody waits any more for a run that was given up.
+                let _ = joined.send(());
+                let (mut start, mut refused) = (Instant::now() + STEP / 10, 0);
+                while !*stop.borrow() {
+                    let row = schedule.plan(rate, STEP, start);
+                    refused += publisher.publish(&row).await?;
+                    start = row.end();
+                }
+                Ok(refused)
+            })
         });
-        Self { over, task }
+        match here.await {
+            Ok(()) => Ok(Self { over, task }),
+            Err(_) => Err(task.await?.err().context("the talkers ended at once")?),
+        }
     }
 
     /// Stops and returns how many messages were refused.
-    pub(crate) async fn stop(self) -> Result<(Publisher, u64)> {
+    pub(crate) async fn stop(self) -> Result<u64> {
         self.over.send_replace(true);
         self.task.await?
     }

@@ -93,6 +93,8 @@ numbers! {
     Cap(u32) in 0..=u64::from(CAP_MAX);
     /// How a buyer liked a session.
     Stars(u8) in 1..=u64::from(STARS_MAX);
+    /// Yes or no in a query.
+    Switch(u8) in 0..=1;
     /// The size of a page of a list.
     PageLimit(u32) in 1..=u64::from(PAGE_ITEMS_MAX);
     /// The size of a page of messages.

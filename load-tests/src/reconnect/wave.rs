@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use hawker_protocol::reply::Welcome;
 use serde::Deserialize;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::{Duration, Instant, sleep};
 
 use crate::chance::Chance;
@@ -117,6 +117,8 @@ impl Wave {
         let dropped = Instant::now();
         let mut returning = JoinSet::new();
         for Seat { number, place, mut entry, start } in self.seats.drain(..) {
+            // The live room's people talk on the same thread: they must not wait for this.
+            yield_now().await;
             let position = self.crowd.drop_viewer(place).unwrap_or_default();
             let start = Start { seq: position.seq.unwrap_or(start.seq), ..start };
             self.hawker.again(&mut entry, &start);

@@ -3,6 +3,7 @@
 //! may take. Owns the connection's places in rooms; decides nothing about a shop.
 
 mod conversation;
+mod desks;
 mod greeting;
 mod presence;
 mod replies;
@@ -19,6 +20,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hawker_protocol::{CloseCode, codec};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -68,6 +70,18 @@ pub struct Surroundings {
     pub likes: Arc<Likes>,
     pub presence: PresenceKey,
     pub drain: CancellationToken,
+    pub goodbyes: Goodbyes,
+}
+
+/// Connections that end take turns: when thousands are lost at once, rooms and shops that have
+/// something to say do not queue behind all of them.
+#[derive(Debug)]
+pub struct Goodbyes(Semaphore);
+
+impl Default for Goodbyes {
+    fn default() -> Self {
+        Self(Semaphore::new(1))
+    }
 }
 
 impl Surroundings {
@@ -91,15 +105,24 @@ pub fn converse(
     let (mut reader, opened) = (reader, Instant::now());
     async move {
         let greeted = Box::pin(greet(around, &mut reader, bearer)).await;
-        let end = match greeted {
+        match greeted {
             Ok(mut conversation) => {
                 seat.authenticated();
-                talk(&mut reader, &mut conversation).await
+                let end = talk(&mut reader, &mut conversation).await;
+                record(&reader, end, opened);
+                Box::pin(farewell(reader, conversation)).await;
             }
-            Err(end) => end,
-        };
-        record(&reader, end, opened);
+            Err(end) => record(&reader, end, opened),
+        }
     }
+}
+
+/// Leaves the rooms and closes the socket.
+async fn farewell(reader: Reader, conversation: Box<Conversation>) {
+    let around = conversation.around.clone();
+    // A closed semaphore would be nothing to wait for; nobody closes it.
+    let _turn = around.goodbyes.0.acquire().await;
+    drop((conversation, reader));
 }
 
 fn record(reader: &Reader, end: ReadEnd, opened: Instant) {
