@@ -98,7 +98,7 @@ impl Part for Buyer {
     }
 
     fn greet(&mut self) {
-        self.hearing = Hearing::default();
+        self.forget();
         let open = ChatOpen { shop: self.contact.shop() };
         self.contact.ask(open, Instant::now(), About::Opening);
     }
@@ -123,6 +123,10 @@ impl Part for Buyer {
             Deed::Drop(drop) => return Ok(Some(drop)),
         }
         Ok(None)
+    }
+
+    fn on_end(&mut self) {
+        self.forget();
     }
 
     fn on_line(&mut self, line: &str) -> Result<()> {
@@ -207,8 +211,7 @@ impl Buyer {
     }
 
     fn on_message(&mut self, message: &Message) -> Result<()> {
-        let missing = self.hearing.on_push(message.seq);
-        self.on_gap(missing);
+        self.hearing.on_heard(message.seq);
         let Sender::Agent { .. } = message.from else { return Ok(()) };
         self.contact.scene.on_delivered(message.at.0);
         if self.contact.scene.is_resting() {
@@ -225,7 +228,9 @@ impl Buyer {
         Ok(())
     }
 
-    fn on_gap(&self, missing: u64) {
+    /// What he did not hear on this connection he will not hear on it any more.
+    fn forget(&mut self) {
+        let missing = std::mem::take(&mut self.hearing).missing();
         let gaps = &self.contact.scene.counters.push_gaps;
         gaps.fetch_add(missing, std::sync::atomic::Ordering::Relaxed);
     }
@@ -233,6 +238,9 @@ impl Buyer {
     /// Some rate a session that is over, and some write again.
     fn on_session(&mut self, session: &ChatSession) {
         let id = session.session.0;
+        if session.state != ChatState::Waiting {
+            self.hearing.on_left();
+        }
         if session.state != ChatState::Closed || id <= self.closed {
             return;
         }
@@ -254,8 +262,7 @@ impl Buyer {
         match &asked.about {
             About::Opening => {
                 let opened: ChatOpened = line::ok(line)?;
-                let missing = self.hearing.on_opened(opened.seq);
-                self.on_gap(missing);
+                self.hearing.on_opened(opened.seq);
                 opened.session.iter().for_each(|session| self.on_session(session));
             }
             About::Words(words) => {
@@ -281,6 +288,7 @@ impl Buyer {
         let scene = Arc::clone(&self.contact.scene);
         count(&scene.counters.said);
         let (user, seq) = (self.contact.user.clone(), sent.message.seq);
+        self.hearing.on_heard(seq);
         let mut told = scene.told();
         told.on_said((&user, request.command_id()), (&user, seq), words);
         if let Some(session) = sent.message.session {

@@ -1,39 +1,51 @@
 //! How far somebody has heard a conversation, and which place in the queue he was shown. Owns the
 //! arithmetic; the words are somebody else's.
 
+use std::collections::BTreeSet;
+
 use hawker_protocol::object::Position;
 
 #[derive(Debug, Default)]
 pub(super) struct Hearing {
-    /// The last message that is known, once the conversation was opened.
+    /// All messages up to this one are known, once the conversation was opened.
     known: Option<u64>,
-    /// Pushes that came before the answer to the opening: the first and the last of them.
-    early: Option<(u64, u64)>,
+    /// Known ones behind a hole.
+    ahead: BTreeSet<u64>,
     shown: Option<(u64, u32)>,
 }
 
 impl Hearing {
-    /// The conversation was opened and stands at `seq`. Answers with how many messages are missing
-    /// between that and what was pushed already.
-    pub(super) fn on_opened(&mut self, seq: u64) -> u64 {
-        let early = self.early.take();
-        let (missing, known) = match early {
-            Some((first, last)) => (first.saturating_sub(seq + 1), last.max(seq)),
-            None => (0, seq),
-        };
-        self.known = Some(known);
-        missing
+    /// The conversation was opened and stands at `seq`.
+    pub(super) fn on_opened(&mut self, seq: u64) {
+        self.known = Some(self.known.map_or(seq, |known| known.max(seq)));
+        self.close_up();
     }
 
-    /// A message was pushed. Answers with how many are missing before it.
-    pub(super) fn on_push(&mut self, seq: u64) -> u64 {
-        let Some(known) = self.known else {
-            let (first, last) = self.early.unwrap_or((seq, seq));
-            self.early = Some((first.min(seq), last.max(seq)));
-            return 0;
-        };
-        self.known = Some(known.max(seq));
-        seq.saturating_sub(known + 1)
+    /// A message was pushed, or it is his own and a reply told him.
+    pub(super) fn on_heard(&mut self, seq: u64) {
+        self.ahead.insert(seq);
+        self.close_up();
+    }
+
+    fn close_up(&mut self) {
+        let Some(known) = &mut self.known else { return };
+        while let Some(first) = self.ahead.first()
+            && *first <= *known + 1
+        {
+            *known = (*known).max(*first);
+            self.ahead.pop_first();
+        }
+    }
+
+    /// Messages that should have been heard between two that were.
+    pub(super) fn missing(&self) -> u64 {
+        let last = self.ahead.last().zip(self.known);
+        last.map_or(0, |(last, known)| last - known - self.ahead.len() as u64)
+    }
+
+    /// Whoever is no longer in the queue has no place there.
+    pub(super) fn on_left(&mut self) {
+        self.shown = None;
     }
 
     /// Whether a place is worse than the one that was shown before.
@@ -52,22 +64,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_that_was_never_pushed_is_counted_once() {
+    fn a_message_that_nobody_told_him_is_missing_until_he_hears_of_it() {
         let mut hearing = Hearing::default();
-        assert_eq!(hearing.on_opened(4), 0);
-        assert_eq!((hearing.on_push(4), hearing.on_push(5), hearing.on_push(8)), (0, 0, 2));
-        assert_eq!(hearing.on_push(9), 0);
+        hearing.on_opened(4);
+        [4, 5, 8].into_iter().for_each(|seq| hearing.on_heard(seq));
+        assert_eq!(hearing.missing(), 2);
+        hearing.on_heard(6);
+        assert_eq!(hearing.missing(), 1);
+        hearing.on_heard(7);
+        assert_eq!((hearing.missing(), hearing.known), (0, Some(8)));
     }
 
     #[test]
     fn pushes_before_the_opening_count_from_it() {
         let mut hearing = Hearing::default();
-        assert_eq!((hearing.on_push(6), hearing.on_push(7)), (0, 0));
-        assert_eq!(hearing.on_opened(5), 0);
-        assert_eq!(hearing.on_push(8), 0);
-        let mut hearing = Hearing::default();
-        hearing.on_push(8);
-        assert_eq!(hearing.on_opened(5), 2);
+        [6, 7].into_iter().for_each(|seq| hearing.on_heard(seq));
+        assert_eq!(hearing.missing(), 0);
+        hearing.on_opened(5);
+        assert_eq!((hearing.missing(), hearing.known), (0, Some(7)));
     }
 
     #[test]
@@ -78,5 +92,7 @@ mod tests {
         assert!(!hearing.is_worse(1, exact(1_000)) && !hearing.is_worse(1, exact(3)));
         assert!(hearing.is_worse(1, exact(4)));
         assert!(!hearing.is_worse(2, exact(900)), "another session has another place");
+        hearing.on_left();
+        assert!(!hearing.is_worse(2, exact(950)), "it was served and waits once more");
     }
 }

@@ -12,7 +12,7 @@ mod tests;
 use std::collections::{BTreeSet, HashMap};
 
 use anyhow::{Context, Result};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::audit::{Books, Commands, Event, Violations};
@@ -42,7 +42,7 @@ pub(super) struct Faults {
 }
 
 /// The figures of a run that only the feed knows.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default, Clone, Copy, Serialize)]
 pub(super) struct Totals {
     pub(super) messages: u64,
     pub(super) assigned: u64,

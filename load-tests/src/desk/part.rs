@@ -35,6 +35,9 @@ pub(super) trait Part: Send + 'static {
 
     fn on_line(&mut self, line: &str) -> Result<()>;
 
+    /// The run is over for him.
+    fn on_end(&mut self) {}
+
     /// His socket has to go, or to lie open unread.
     fn on_drop(&mut self, socket: Option<Socket>, _: Drop) {
         drop(socket);
@@ -55,7 +58,8 @@ pub(super) async fn live<P: Part>(mut part: P, inside: mpsc::UnboundedSender<Res
         }
         let contact = part.contact();
         if contact.scene.is_over() || !contact.connect().await.unwrap_or(false) {
-            return contact.end();
+            contact.end();
+            return part.on_end();
         }
     }
 }

@@ -8,7 +8,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::auditor::{Read, Standing};
-use super::ledger::{DeskLedger, Differences};
+use super::ledger::{DeskLedger, Differences, Totals};
 use super::scene::Scene;
 use super::{Options, Violations, value};
 use crate::audit::Feed;
@@ -66,15 +66,8 @@ struct Report<'a> {
     /// Answers to everything else.
     others: BTreeMap<String, u64>,
     sessions: u64,
-    messages: u64,
-    assigned: u64,
-    forced: u64,
-    requeued: u64,
-    transferred: u64,
-    closed: u64,
-    missed: u64,
-    recalled: u64,
-    waiting_max: u64,
+    #[serde(flatten)]
+    totals: Totals,
     #[serde(flatten)]
     latency: Summary,
     delivered: u64,
@@ -106,7 +99,6 @@ struct Restart {
     lost_sessions: u64,
     rate_difference: u64,
     rates_compared: u64,
-    links_lost: u64,
     journal_verify: &'static str,
 }
 
@@ -135,19 +127,11 @@ pub(super) fn print(run: &Run, options: &Options, scene: &Scene, found: &Found) 
         rate_difference: rates,
         rates_compared: found.standing.rates.compared,
         verdict: &verdict,
-        killed: killed.map(|killed| killed.shown(totals.links_lost)),
+        killed: killed.map(|killed| killed.shown()),
         outcomes: messages.outcomes.clone(),
         others: scene.others.lock().outcomes.clone(),
         sessions: ledger.opened(),
-        messages: totals.messages,
-        assigned: totals.assigned,
-        forced: totals.forced,
-        requeued: totals.requeued,
-        transferred: totals.transferred,
-        closed: totals.closed,
-        missed: totals.missed,
-        recalled: totals.recalled,
-        waiting_max: totals.waiting_max,
+        totals,
         latency: messages.latency.summary(),
         delivered: delivered.count(),
         delivered_latency: delivered.summary(),
@@ -176,7 +160,7 @@ fn violations(found: &Found, compared: &Violations) -> Violations {
     all.append(compared);
     all.append(&found.standing.violations);
     all.append(&found.read.violations);
-    for killed in &found.killed {
+    if let Some(killed) = &found.killed {
         all.append(&killed.violations);
         if let Err(problem) = &killed.verified {
             all.add(|| problem.clone());
@@ -186,7 +170,7 @@ fn violations(found: &Found, compared: &Violations) -> Violations {
 }
 
 impl Killed {
-    fn shown(&self, links_lost: u64) -> Restart {
+    fn shown(&self) -> Restart {
         Restart {
             restart_ms: rounded(self.restart_ms),
             sessions_before: self.sessions,
@@ -194,7 +178,6 @@ impl Killed {
             lost_sessions: self.lost,
             rate_difference: self.rates.sum,
             rates_compared: self.rates.compared,
-            links_lost,
             journal_verify: if self.verified.is_ok() { "passed" } else { "failed" },
         }
     }
@@ -205,7 +188,7 @@ impl Report<'_> {
         let codes: Vec<String> =
             self.outcomes.iter().map(|(code, count)| format!("{code} {count}")).collect();
         let Summary { p50_ms, p99_ms, p999_ms, max_ms } = self.latency;
-        let way = self.delivered_latency;
+        let (way, totals) = (self.delivered_latency, self.totals);
         let title = format!("desk: {} agents of {}, {} buyers", self.agents, self.cap, self.buyers);
         let mut rows = vec![
             ("above caps, lost", format!("{}, {}", self.over_cap, self.lost_sessions)),
@@ -218,12 +201,12 @@ impl Report<'_> {
             ("p50 p99 p99.9 max, ms", format!("{p50_ms} {p99_ms} {p999_ms} {max_ms}")),
             ("delivered p50 p99, ms", format!("{} {}", way.p50_ms, way.p99_ms)),
             ("ping p99, ms", self.ping_p99_ms.to_string()),
-            ("sessions, most waiting", format!("{}, {}", self.sessions, self.waiting_max)),
-            ("assigned, forced", format!("{}, {}", self.assigned, self.forced)),
-            ("back in the queue, passed", format!("{}, {}", self.requeued, self.transferred)),
+            ("sessions, most waiting", format!("{}, {}", self.sessions, totals.waiting_max)),
+            ("assigned, forced", format!("{}, {}", totals.assigned, totals.forced)),
+            ("back in the queue, passed", format!("{}, {}", totals.requeued, totals.transferred)),
             (
                 "closed, missed, recalled",
-                format!("{}, {}, {}", self.closed, self.missed, self.recalled),
+                format!("{}, {}, {}", totals.closed, totals.missed, totals.recalled),
             ),
             ("transcripts, lost", format!("{}, {}", self.transcript_messages, self.lost_messages)),
             ("dropped, asked again", format!("{}, {}", self.dropped, self.asked_again)),

@@ -190,8 +190,8 @@ impl Session {
         self.said[place].recalled = true;
         let (at, human) = (self.said[place].at, self.said[place].human.clone());
         let Some(mut own) = self.own.clone() else { return };
-        let made_the_hit = matches!(&own.answer, Answer::Human(agent) if Some(agent) == human.as_ref())
-            && own.replied_at == Some(at);
+        let is_his = matches!(&own.answer, Answer::Human(agent) if Some(agent) == human.as_ref());
+        let made_the_hit = is_his && own.replied_at == Some(at);
         if !made_the_hit {
             return;
         }
