@@ -3,6 +3,7 @@
 use super::Shop;
 use crate::command::{Actor, Command, OrderCommand, RoomCommand, SaleCommand, ShopCommand};
 use crate::event::{Event, OrderPlaced, Reserved};
+use crate::money::Minor;
 use crate::time::Millis;
 use crate::view::{Change, OrderState, OrderView, ReservationState, ReservationView};
 
@@ -24,6 +25,7 @@ impl Shop {
             Command::Order(command) => self.result_of_order(command, events, at),
             Command::Chat(command) => self.result_of_chat(actor, command, (events, at)),
             Command::Desk(command) => self.result_of_desk(actor, command, (events, at)),
+            Command::Promo(command) => self.result_of_promo(command, events),
         }
     }
 
@@ -85,6 +87,7 @@ impl Shop {
             | SaleCommand::Start { sale }
             | SaleCommand::End { sale }
             | SaleCommand::Cancel { sale }
+            | SaleCommand::RevealSeed { sale, .. }
             | SaleCommand::Restock { sale, .. } => self.sale_view(sale).map(Change::Sale),
             SaleCommand::Claim(_) | SaleCommand::AcceptOffer { .. } => {
                 let reserved = events.iter().find_map(reserved)?;
@@ -114,7 +117,9 @@ impl Shop {
                 Some(Change::Order(self.fresh_order(placed, at)))
             }
             OrderCommand::BeginPayment { order }
+            | OrderCommand::ChangeCoupons { order, .. }
             | OrderCommand::Cancel { order, .. }
+            | OrderCommand::Refund { order, .. }
             | OrderCommand::RecordPayment { order, .. } => {
                 self.order_view(order).map(Change::Order)
             }
@@ -146,6 +151,8 @@ impl Shop {
             pay_by: placed.pay_by,
             state: OrderState::Unpaid,
             refunds_required: Vec::new(),
+            quote: placed.quote.clone(),
+            refunded_minor: Minor(0),
             version: 1,
         }
     }
