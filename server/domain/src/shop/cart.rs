@@ -151,7 +151,7 @@ fn check_choice(coupons: &CouponChoice) -> Result<(), Rejection> {
 fn check_all_used(coupons: &CouponChoice, cart: &Cart<'_>, quote: &Quote) -> Result<(), Rejection> {
     let CouponChoice::These(ids) = coupons else { return Ok(()) };
     let is_used = |id: &CouponId| quote.coupons.iter().any(|used| used.coupon == *id);
-    let Some(idle) = ids.iter().find(|id| !is_used(*id)) else { return Ok(()) };
+    let Some(idle) = ids.iter().find(|id| !is_used(id)) else { return Ok(()) };
     let why = cart.why_not(idle).unwrap_or(NotApplied::NoEffect);
     Err(Rejection::CouponNotApplicable { coupon: idle.clone(), why })
 }

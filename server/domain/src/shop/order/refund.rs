@@ -23,7 +23,16 @@ pub(in crate::shop) struct Refunded {
     shipping: bool,
     pub(super) amount_minor: Minor,
     /// Every refund with what it asked for.
-    refunds: Vec<(RefundId, Vec<(u32, u32)>, bool, RefundStage)>,
+    refunds: Vec<Known>,
+}
+
+/// A refund as it was asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Known {
+    id: RefundId,
+    units: Vec<(u32, u32)>,
+    shipping: bool,
+    stage: RefundStage,
 }
 
 impl Refunded {
@@ -32,10 +41,10 @@ impl Refunded {
     }
 
     fn is_repeated(&self, id: &RefundId, request: &RefundRequest) -> Result<bool, Rejection> {
-        let known = self.refunds.iter().find(|(known, ..)| known == id);
-        let Some((_, units, shipping, stage)) = known else { return Ok(false) };
-        let same = *units == request.units && *shipping == request.shipping;
-        if same && *stage == request.stage { Ok(true) } else { Err(Rejection::RefundExists) }
+        let known = self.refunds.iter().find(|known| known.id == *id);
+        let Some(known) = known else { return Ok(false) };
+        let same = known.units == request.units && known.shipping == request.shipping;
+        if same && known.stage == request.stage { Ok(true) } else { Err(Rejection::RefundExists) }
     }
 }
 
@@ -80,7 +89,7 @@ impl Order {
         let shipping =
             request.shipping || self.refunded.shipping || quote.shipping_minor() == Minor(0);
         let whole = all && shipping;
-        let earlier = self.refunded.refunds.iter().map(|(_, _, _, stage)| *stage);
+        let earlier = self.refunded.refunds.iter().map(|known| known.stage);
         let mut stages = earlier.chain([request.stage]);
         (whole, whole && stages.all(|stage| stage == RefundStage::BeforeShipment))
     }
@@ -188,8 +197,8 @@ impl Order {
         let shipping = refunded.shipping_minor > Minor(0);
         self.refunded.shipping |= shipping;
         self.refunded.amount_minor = self.refunded.amount_minor.plus(refunded.amount_minor);
-        let row = (refunded.refund.clone(), refunded.units.clone(), shipping, refunded.stage);
-        self.refunded.refunds.push(row);
+        let (id, units) = (refunded.refund.clone(), refunded.units.clone());
+        self.refunded.refunds.push(Known { id, units, shipping, stage: refunded.stage });
     }
 }
 

@@ -3,6 +3,8 @@
 
 use std::cmp::Reverse;
 
+use serde::Serialize;
+
 use super::arithmetic::{allocate, percent};
 use super::{Because, Cart, Funder, Layer, Offered, Part, UsedCoupon, Working, price};
 use crate::command::{CouponKind, Tier};
@@ -11,7 +13,8 @@ use crate::money::Minor;
 use crate::time::Millis;
 
 /// Why a coupon takes nothing off a cart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NotApplied {
     /// The goods it is for come to less than its lowest threshold.
     BelowMinimum { missing_minor: Minor },

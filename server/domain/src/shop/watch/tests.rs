@@ -188,6 +188,14 @@ fn shown_progress_never_falls_over_a_crash_and_loses_ten_seconds_at_most() {
     assert_eq!(thawed.state_hash(), stage.shop.state_hash());
 }
 
+/// How many an event says are through, and since when.
+fn completed(event: &Event) -> Option<(usize, Millis)> {
+    let Event::Promo(PromoEvent::TaskCompleted { buyers, due_at, .. }) = event else {
+        return None;
+    };
+    Some((buyers.len(), *due_at))
+}
+
 #[test]
 fn a_task_counts_from_its_publication_only() {
     let mut stage = watched();
@@ -210,10 +218,7 @@ fn a_task_counts_from_its_publication_only() {
         let marks = vec![mark("ann", 1, stage.now, Seen::Watching)];
         pulse(&mut stage.shop, marks, stage.now);
         let done = stage.pass(SpanMs(10_000));
-        let due = done.iter().find_map(|event| match event {
-            Event::Promo(PromoEvent::TaskCompleted { due_at, .. }) => Some(*due_at),
-            _ => None,
-        });
+        let due = done.iter().find_map(|event| Some(completed(event)?.1));
         if let Some(due_at) = due {
             assert_eq!(due_at, Millis(1_000_000 + 45_000 + 30_000));
         }
@@ -254,10 +259,7 @@ fn everybody_who_is_through_is_named_some_hundred_at_a_time() {
     let marks = names.iter().map(|name| mark(name, 1, stage.now, Seen::Began)).collect();
     pulse(&mut stage.shop, marks, stage.now);
     let done = stage.pass(SpanMs(10_000));
-    let named = done.iter().filter_map(|event| match event {
-        Event::Promo(PromoEvent::TaskCompleted { buyers, .. }) => Some(buyers.len()),
-        _ => None,
-    });
+    let named = done.iter().filter_map(|event| Some(completed(event)?.0));
     let named: Vec<_> = named.collect();
     assert_eq!(named, [256, 256, 188]);
     let again = stage.pass(SpanMs(60_000));
