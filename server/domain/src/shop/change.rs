@@ -63,6 +63,10 @@ impl Shop {
     /// it is among the newest of a room that has not ended.
     pub fn touch(&self, event: &Event, touched: &mut Touched) {
         touched.notices.extend(self.notice(event));
+        self.touch_views(event, touched);
+    }
+
+    fn touch_views(&self, event: &Event, touched: &mut Touched) {
         match event {
             Event::ShopCreated { .. }
             | Event::ShopRenamed { .. }

@@ -2,10 +2,10 @@
 
 use super::Shop;
 use crate::command::{Actor, Command, OrderCommand, RoomCommand, SaleCommand, ShopCommand};
-use crate::event::{Event, OrderPlaced, Reserved};
+use crate::event::{ClaimPooled, Event, OrderPlaced, Reserved};
 use crate::money::Minor;
 use crate::time::Millis;
-use crate::view::{Change, OrderState, OrderView, ReservationState, ReservationView};
+use crate::view::{Change, OrderState, OrderView, PromoChange, ReservationState, ReservationView};
 
 impl Shop {
     /// The thing that `command` was about, after `events` came of it at `at`. What a command made
@@ -90,6 +90,9 @@ impl Shop {
             | SaleCommand::RevealSeed { sale, .. }
             | SaleCommand::Restock { sale, .. } => self.sale_view(sale).map(Change::Sale),
             SaleCommand::Claim(_) | SaleCommand::AcceptOffer { .. } => {
+                if let Some(pooled) = events.iter().find_map(pooled) {
+                    return Some(Change::Promo(PromoChange::Pooled(pooled.clone())));
+                }
                 let reserved = events.iter().find_map(reserved)?;
                 Some(Change::Reservation(self.fresh_reservation(reserved)))
             }
@@ -160,6 +163,10 @@ impl Shop {
 
 fn reserved(event: &Event) -> Option<&Reserved> {
     if let Event::Reserved(reserved) = event { Some(reserved) } else { None }
+}
+
+fn pooled(event: &Event) -> Option<&ClaimPooled> {
+    if let Event::ClaimPooled(pooled) = event { Some(pooled) } else { None }
 }
 
 fn placed(event: &Event) -> Option<&OrderPlaced> {

@@ -286,7 +286,8 @@ impl Shop {
             room.live.rows.iter_mut().for_each(|row| row.settle(now_ms, counted));
             room.live.tasks = wanted;
             room.live.draws = draws;
-            room.live.unwritten |= room.counts();
+            let vouched = room.live.rows.iter().any(|row| row.until_ms() > now_ms);
+            room.live.unwritten = room.counts() && (room.live.unwritten || vouched);
             room.written_at = room.written_at.or(Some(at)).filter(|_| room.counts());
             let rows = u32::try_from(room.live.rows.len()).unwrap_or(u32::MAX);
             (0..rows).for_each(|number| self.expect_completion(&id, number));

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::command::{CampaignSpec, Capabilities, RuleSpec, Stacking, Task};
-use crate::id::{CampaignId, CouponId, DrawId, OrderId, ReservationId, RoomId, RuleId, UserId};
+use crate::event::ClaimPooled;
+use crate::id::{
+    CampaignId, CouponId, DrawId, OrderId, ReservationId, RoomId, RuleId, SaleId, UserId,
+};
 use crate::money::{Currency, Minor};
 use crate::time::{Millis, SpanMs};
 
@@ -55,9 +58,11 @@ pub enum PromoChange {
         draw: DrawId,
         buyer: UserId,
     },
+    /// A claim that waits for the seed.
+    Pooled(ClaimPooled),
     /// The claims of a sale's first moments are drawn; who holds nothing has lost.
     PoolDrawn {
-        sale: crate::id::SaleId,
+        sale: SaleId,
         losers: Vec<UserId>,
     },
 }
@@ -164,7 +169,16 @@ pub struct ProgressView {
     pub completed: bool,
 }
 
-/// What a task or an audience asks for, in a refusal.
+/// How many have begun a watch task, and how much they watched in all. Who is through stands in
+/// the campaign's counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WatchTaskView {
+    pub campaign: CampaignId,
+    pub started: u32,
+    pub watched_ms: SpanMs,
+}
+
+/// What an audience asks for, in a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AudienceKind {

@@ -20,6 +20,7 @@ pub(crate) fn show(shop: &Shop, what: &str, words: &mut Words) -> Option<Vec<Str
             let view = shop.coupon_view(&words.id("coupon"));
             vec![view.map_or_else(gone, |view| coupon(&view))]
         }
+        "funnel" => vec![debug(&shop.watch_task_view(&words.id("campaign")))],
         "rules" => shop.rules().iter().map(debug).collect(),
         "promo" => vec![debug(&shop.promo_buyer_view(&words.id("buyer")))],
         "draw" => {
@@ -134,6 +135,7 @@ pub(crate) fn change(change: &PromoChange) -> String {
         | PromoChange::Entered { .. }
         | PromoChange::PrizeWon { .. }
         | PromoChange::PrizeLost { .. }
+        | PromoChange::Pooled(_)
         | PromoChange::PoolDrawn { .. } => debug(change),
     }
 }

@@ -13,6 +13,12 @@ use crate::shop::{Accepted, Shop};
 use crate::time::Millis;
 use crate::view::promo::{PrizeState, WinnerView};
 
+impl WinnerView {
+    fn is_late(&self, now: Millis) -> bool {
+        matches!(self.prize, PrizeState::Open { address_by } if address_by <= now)
+    }
+}
+
 impl Draw {
     fn prize_of(&self, buyer: &UserId) -> Option<PrizeState> {
         let own = self.winners.iter().rev().find(|winner| winner.buyer == *buyer);
@@ -63,8 +69,9 @@ impl Shop {
         now: Millis,
     ) -> Vec<Event> {
         let Some(draw) = self.draws.draws.get(id) else { return Vec::new() };
-        let is_late = |winner: &&WinnerView| matches!(winner.prize, PrizeState::Open { address_by } if address_by <= now);
-        let Some(late) = draw.winners.iter().find(is_late) else { return Vec::new() };
+        let Some(late) = draw.winners.iter().find(|winner| winner.is_late(now)) else {
+            return Vec::new();
+        };
         let buyer = late.buyer.clone();
         let forfeited = PromoEvent::PrizeForfeited { draw: id.clone(), buyer, due_at };
         let may_win = |buyer: &&UserId| {

@@ -10,6 +10,10 @@ use crate::view::promo::CouponState;
 impl Shop {
     pub(in crate::shop) fn apply_promo(&mut self, event: &PromoEvent, at: Millis) {
         self.promo.last_at = at;
+        self.bring_in(event, at);
+    }
+
+    fn bring_in(&mut self, event: &PromoEvent, at: Millis) {
         match event {
             PromoEvent::RulePut { rule, spec, .. } => self.on_rule_put(rule, spec),
             PromoEvent::RuleEnded { rule, .. } => {

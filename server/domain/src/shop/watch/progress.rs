@@ -1,7 +1,7 @@
 //! How far buyers are in watch tasks, and who is through. Owns the comparison with what a task
 //! needs; grants nothing itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{WatchRoom, clock_ms};
 use crate::command::AudienceRule;
@@ -11,7 +11,7 @@ use crate::shop::Shop;
 use crate::shop::flash_sale::scope_has;
 use crate::shop::promo::Campaign;
 use crate::time::{Millis, SpanMs};
-use crate::view::promo::ProgressView;
+use crate::view::promo::{ProgressView, WatchTaskView};
 
 /// Buyers that one step names.
 const BUYERS_A_STEP: usize = 256;
@@ -170,6 +170,26 @@ impl Shop {
                 }
             }
         }
+    }
+
+    /// The funnel of a watch task, for whoever runs it. Walks over the viewers.
+    pub fn watch_task_view(&self, id: &CampaignId) -> Option<WatchTaskView> {
+        let campaign = self.promo.campaigns.get(id)?;
+        let mut view = WatchTaskView { campaign: id.clone(), started: 0, watched_ms: SpanMs(0) };
+        let mut seen = BTreeSet::new();
+        for (room, found) in &self.watch.rooms {
+            if !campaign.remembers_watching(room) {
+                continue;
+            }
+            for ((number, viewer), written_ms) in (0..).zip(&found.viewers).zip(&found.written_ms) {
+                let own = written_ms.saturating_sub(campaign.base_ms(room, number));
+                view.watched_ms.0 += u64::from(own);
+                if own > 0 && seen.insert(viewer) {
+                    view.started += 1;
+                }
+            }
+        }
+        Some(view)
     }
 
     /// Where everybody stands whom a new task finds.
