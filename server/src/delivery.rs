@@ -199,7 +199,7 @@ impl Delivery {
                 self.bus.publish(banned);
             }
             // The desk has no topic yet: its people ask, and are told by nobody.
-            Change::Desk(_) => {}
+            Change::Desk(_) | Change::Promo(_) => {}
         }
     }
 

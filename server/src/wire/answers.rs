@@ -52,7 +52,8 @@ pub fn answer(
             | Change::OrderReminder { .. }
             | Change::CommentDeleted { .. }
             | Change::Banned { .. }
-            | Change::Desk(_),
+            | Change::Desk(_)
+            | Change::Promo(_),
         )
         | None => {
             tracing::error!(request = request.type_name(), "an accepted command has no answer");

@@ -136,6 +136,7 @@ fn from_sale(request: &Request, ask: &Ask<'_>) -> Option<(SaleCommand, &'static 
                 quantity: it.quantity.0,
                 reservation: ReservationId::checked(made_id(ask, &it.command_id)),
                 present_ms: ask.present_ms,
+                coupons: command::CouponChoice::Best,
             };
             (SaleCommand::Claim(claim), BUYER)
         }
@@ -194,6 +195,8 @@ fn from_order(request: &Request, ask: &Ask<'_>) -> Option<(OrderCommand, &'stati
             order: OrderId::checked(made_id(ask, &it.command_id)),
             basket: basket(&it.basket),
             address: address(&it.address),
+            coupons: command::CouponChoice::Best,
+            room: None,
         },
         Request::OrderPay(it) => {
             OrderCommand::BeginPayment { order: OrderId::checked(it.order.as_str()) }
@@ -330,6 +333,7 @@ pub fn sale_spec(spec: &object::SaleSpec) -> command::SaleSpec {
         min_presence_ms: spec.min_presence_ms.map(span),
         price_hidden: spec.price_hidden,
         reminder_text: spec.reminder_text.to_string(),
+        draw: None,
     }
 }
 
@@ -387,6 +391,7 @@ pub fn changed_settings(now: &Settings, change: &object::SettingsChange) -> Sett
             || now.order_reminders_ms.clone(),
             |list| list.iter().copied().map(span).collect(),
         ),
+        ..now.clone()
     }
 }
 
