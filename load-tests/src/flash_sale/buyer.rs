@@ -10,8 +10,8 @@ use hawker_protocol::object::WaitingState;
 use hawker_protocol::push::SaleOffer;
 use hawker_protocol::reply::{Joined, OrderChanged};
 use hawker_protocol::request::{
-    Basket, OrderPay, OrderPlace, RoomComment, RoomJoin, RoomLike, RoomWatch, SaleClaim,
-    SaleOfferAccept, SaleOfferDecline, SaleWaitlist,
+    Basket, CouponChoice, OrderPay, OrderPlace, RoomComment, RoomJoin, RoomLike, RoomWatch,
+    SaleClaim, SaleOfferAccept, SaleOfferDecline, SaleWaitlist,
 };
 use hawker_protocol::{Id, Request};
 use tokio::time::{Duration, Instant, sleep_until};
@@ -188,7 +188,15 @@ impl Buyer {
             Deed::Claim => {
                 count(&self.scene.counters.sent);
                 let command_id = self.command()?;
-                let claim = SaleClaim { shop, command_id, room, sale, sku, quantity };
+                let claim = SaleClaim {
+                    shop,
+                    command_id,
+                    room,
+                    sale,
+                    sku,
+                    quantity,
+                    coupons: CouponChoice::Best,
+                };
                 (claim.into(), About::Claim)
             }
             Deed::Wait => {
@@ -200,7 +208,18 @@ impl Buyer {
                 let command_id = self.command()?;
                 let basket = Basket::Reservations(list(vec![reservation])?);
                 let address = people::address(&self.user)?;
-                (OrderPlace { shop, command_id, basket, address }.into(), About::Order)
+                (
+                    OrderPlace {
+                        shop,
+                        command_id,
+                        basket,
+                        address,
+                        coupons: CouponChoice::Best,
+                        room: None,
+                    }
+                    .into(),
+                    About::Order,
+                )
             }
             Deed::Answer { accept: true } => {
                 let command_id = self.command()?;
@@ -226,7 +245,19 @@ impl Buyer {
             Deed::Watch => {
                 self.agenda.plan(at + HEARTBEAT, Deed::Watch);
                 let (playing, visible, position_ms) = (true, true, None);
-                (RoomWatch { shop, room, playing, visible, position_ms }.into(), About::Talk)
+                (
+                    RoomWatch {
+                        shop,
+                        room,
+                        playing,
+                        visible,
+                        position_ms,
+                        touched: false,
+                        device: None,
+                    }
+                    .into(),
+                    About::Talk,
+                )
             }
         };
         self.talk.ask(request, at, about);

@@ -110,6 +110,7 @@ pub fn dashboard(
         sold: items().map(|item| u64::from(item.sold_units)).sum(),
         revenue_paid_minor: Minor(revenue),
         currency: currency.to_string(),
+        promo: None,
         version: room.version,
     }
 }

@@ -1,6 +1,7 @@
 //! Every no as the wire says it: the code, and beside it what the next step needs.
 
 use hawker_domain::Rejection;
+use hawker_domain::shop::price::NotApplied;
 use hawker_protocol::{Code, Refusal};
 
 use super::to_wire;
@@ -174,10 +175,11 @@ fn with_promo_details(refusal: Refusal, rejection: &Rejection) -> Refusal {
         return refusal.detail("watched_ms", watched_ms.0).detail("needed_ms", needed_ms.0);
     }
     if let Rejection::CouponNotUsable { coupon, state } = rejection {
-        return refusal.detail("coupon", coupon.as_str()).detail("state", json(state));
+        let state = json(&to_wire::coupon_state(state));
+        return refusal.detail("coupon", coupon.as_str()).detail("state", state);
     }
     if let Rejection::CouponNotApplicable { coupon, why } = rejection {
-        return refusal.detail("coupon", coupon.as_str()).detail("why", json(why));
+        return with_reason(refusal.detail("coupon", coupon.as_str()), *why);
     }
     if let Rejection::RefundTooLarge { line, left_units } = rejection {
         return refusal.detail("line", *line).detail("left", *left_units);
@@ -195,6 +197,18 @@ fn with_promo_details(refusal: Refusal, rejection: &Rejection) -> Refusal {
         return refusal.detail("reservation", reservation.as_str());
     }
     refusal
+}
+
+fn with_reason(refusal: Refusal, why: NotApplied) -> Refusal {
+    match why {
+        NotApplied::BelowMinimum { missing_minor } => {
+            refusal.detail("why", "below_minimum").detail("missing_minor", missing_minor.0)
+        }
+        NotApplied::NotTheseGoods => refusal.detail("why", "not_these_goods"),
+        NotApplied::NotStackable => refusal.detail("why", "not_stackable"),
+        NotApplied::SlotTaken => refusal.detail("why", "slot_taken"),
+        NotApplied::NoEffect => refusal.detail("why", "no_effect"),
+    }
 }
 
 /// What the next step of an agent needs.
