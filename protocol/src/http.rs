@@ -21,8 +21,8 @@ pub use order::{
 };
 pub use promo::{
     CampaignDetail, CreateCampaign, CreateDraw, DrawDetail, GrantCoupons, ListCampaigns,
-    ListCoupons, ListDraws, ListPriceRules, PushCampaign, QuoteCart, RefundLine, RefundOrder,
-    RefundStage, SetStacking,
+    ListCoupons, ListDraws, ListPriceRules, Prize, Prizes, PushCampaign, QuoteCart, RefundLine,
+    RefundOrder, RefundStage, SetStacking,
 };
 pub use room::{CreateRoom, ListRooms, Restrict, SetBag, SetKeywords, SetPin, SetSlowMode};
 pub use sale::{CreateSale, ListSales, Restock, Sales};

@@ -44,6 +44,7 @@ fn every_body_becomes_components_that_keep_bounds_choices_and_references() {
     components::<http::SetStacking>(&mut all);
     components::<http::CreateDraw>(&mut all);
     components::<http::DrawDetail>(&mut all);
+    components::<http::Prizes>(&mut all);
     components::<object::RuleSpec>(&mut all);
     components::<reply::Quoted>(&mut all);
     components::<reply::Coupons>(&mut all);

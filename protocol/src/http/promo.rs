@@ -10,8 +10,10 @@ use crate::limits::{
     AUDIENCE_RULES_MAX, CURSOR_CHARS_MAX, NAMED_BUYERS_MAX, ORDER_LINES_MAX, STACK_PAIRS_MAX,
 };
 use crate::number::{PageLimit, Quantity};
-use crate::object::{AudienceRule, Campaign, CampaignSpec, CampaignState, StackClass};
-use crate::object::{Draw, DrawSpec, DrawState};
+use crate::object::{
+    Address, AudienceRule, Campaign, CampaignSpec, CampaignState, Draw, DrawSpec, DrawState,
+    PrizeState, StackClass,
+};
 use crate::request::{Basket, CouponChoice};
 use crate::text::{List, Text};
 
@@ -167,4 +169,20 @@ pub struct DrawDetail {
 
 component!(CreateCampaign, ListCampaigns, CampaignDetail, PushCampaign, GrantCoupons, ListCoupons);
 component!(QuoteCart, ListPriceRules, SetStacking, RefundOrder, RefundLine, RefundStage);
-component!(CreateDraw, ListDraws, DrawDetail);
+/// `GET /v1/shops/{shop}/draws/{draw}/prizes`: where they go, for who sends them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Prizes {
+    pub prizes: Vec<Prize>,
+}
+
+/// One winner's prize.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Prize {
+    pub buyer: Id,
+    pub state: PrizeState,
+    /// Once he said it, until he is erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<Address>,
+}
+
+component!(CreateDraw, ListDraws, DrawDetail, Prizes, Prize);
