@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::{Duration, Instant, sleep};
 
-pub(crate) use commands::Acks;
+pub(crate) use commands::{Acks, Commands};
 pub(crate) use ledger::Ledger;
 pub(crate) use seen::{Seen, Sequence};
 
@@ -67,10 +67,19 @@ struct Page<'a> {
     end: bool,
 }
 
+/// What is counted while a feed is read.
+pub(crate) trait Books: Default {
+    /// Takes in the next event. An error means that the event itself could not be read.
+    fn on_event(&mut self, event: &Event<'_>) -> Result<()>;
+}
+
+/// The audit of stock, orders and payments.
+pub(crate) type Audit = Feed<Ledger>;
+
 /// Follows a shop's feed from its beginning.
 #[derive(Debug)]
-pub(crate) struct Audit {
-    pub(crate) ledger: Ledger,
+pub(crate) struct Feed<B> {
+    pub(crate) ledger: B,
     after: Option<u64>,
     /// FNV-1a over every event read: equal for equal histories.
     pub(crate) hash: u64,
@@ -87,10 +96,10 @@ pub(crate) struct Reading {
     pub(crate) hash: u64,
 }
 
-impl Audit {
+impl<B: Books> Feed<B> {
     pub(crate) fn new() -> Self {
         Self {
-            ledger: Ledger::default(),
+            ledger: B::default(),
             after: None,
             hash: FNV_START,
             events: 0,
@@ -125,7 +134,7 @@ impl Audit {
     }
 
     /// Whether the page was the last one.
-    fn on_page(&mut self, body: &[u8]) -> Result<bool> {
+    pub(crate) fn on_page(&mut self, body: &[u8]) -> Result<bool> {
         let page: Page<'_> = serde_json::from_slice(body).context("a page of the event feed")?;
         for event in &page.events {
             self.on_event(event)?;
@@ -151,7 +160,9 @@ impl Audit {
         let read = self.ledger.on_event(event);
         read.with_context(|| format!("event {}.{} {}", event.version, event.index, event.kind))
     }
+}
 
+impl Audit {
     /// Reads on until the sockets' last word about each item is what the feed says, and says
     /// where they still differ after a while.
     pub(crate) async fn agree(&mut self, api: &Api, seen: &Seen) -> Result<Violations> {

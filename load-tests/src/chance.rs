@@ -47,6 +47,12 @@ impl Chance {
     pub(crate) fn exponential(&mut self, mean: f64) -> f64 {
         -mean * (1.0 - self.unit()).ln()
     }
+
+    /// Half of what is drawn is below `median`; `spread` is the deviation of its logarithm.
+    pub(crate) fn lognormal(&mut self, median: f64, spread: f64) -> f64 {
+        let (radius, turn) = ((-2.0 * (1.0 - self.unit()).ln()).sqrt(), self.unit());
+        median * (spread * radius * (std::f64::consts::TAU * turn).cos()).exp()
+    }
 }
 
 #[cfg(test)]
@@ -58,6 +64,15 @@ mod tests {
         let draw = |number| Chance::branch(7, number).next();
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));
+    }
+
+    #[test]
+    fn a_lognormal_has_its_median_and_its_tail() {
+        let mut chance = Chance::new(2);
+        let drawn: Vec<f64> = (0..20_000).map(|_| chance.lognormal(3.0, 1.0)).collect();
+        let share = |most: f64| drawn.iter().filter(|it| **it < most).count() as f64 / 20_000.0;
+        assert!((share(3.0) - 0.5).abs() < 0.01);
+        assert!((share(3.0 * std::f64::consts::E) - 0.841).abs() < 0.01);
     }
 
     #[test]

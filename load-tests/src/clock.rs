@@ -24,6 +24,12 @@ impl ServerClock {
         Self { now: Instant::now(), server_ms }
     }
 
+    /// What the server's clock shows then, in milliseconds and parts of them.
+    pub(crate) fn millis(&self, at: Instant) -> f64 {
+        let since = at.saturating_duration_since(self.now).as_secs_f64();
+        self.server_ms as f64 + since * 1_000.0
+    }
+
     /// When the server's clock shows `at_ms`; now, if that is past.
     pub(crate) fn instant(&self, at_ms: i64) -> Instant {
         let ahead = u64::try_from(at_ms - self.server_ms).unwrap_or(0);

@@ -20,7 +20,6 @@ use tokio::time::{Duration, Instant, sleep, sleep_until};
 
 use crate::api::{Api, id, list, text};
 use crate::audit::{Audit, Seen};
-use crate::clock::ServerClock;
 use crate::limits::Changed;
 use crate::machine::{Machine, SOCKETS_PER_SOURCE};
 use crate::payments;
@@ -246,7 +245,7 @@ async fn hold_sale(
     scene: &Scene,
     options: &Options,
 ) -> Result<()> {
-    let clock = server_clock(target, scene).await?;
+    let clock = target.clock(scene.buyers, scene.shop.as_str()).await?;
     let announced: Sale = api.step_sale("sale", "announce").await?;
     let starts_at = announced.starts_at.context("an announced sale has no start")?;
     let start = clock.instant(starts_at.0);
@@ -256,29 +255,6 @@ async fn hold_sale(
     scene.times.send_replace(Some(Times { start, end }));
     sleep_until(end + SETTLE).await;
     Ok(())
-}
-
-/// How the server's clock stands to ours: the reading with the shortest way of five.
-async fn server_clock(target: &crate::run::Target, scene: &Scene) -> Result<ServerClock> {
-    use hawker_protocol::number::Count;
-    use hawker_protocol::reply::Pong;
-    use hawker_protocol::request::Ping;
-
-    let person = crate::token::Person::buyer("clock", scene.shop.as_str());
-    let mut socket = target.connect(scene.buyers, person).await?;
-    let mut best: Option<(Duration, ServerClock)> = None;
-    for _ in 0..5 {
-        let sent = Instant::now();
-        let pong: Pong = crate::line::ok(&socket.ask(&Ping { t0: Count(0) }.into()).await?)?;
-        let way = sent.elapsed();
-        let half_ms = i64::try_from(way.as_millis() / 2).unwrap_or(0);
-        let clock = ServerClock::new(pong.t2.0 + half_ms);
-        if best.is_none_or(|(shortest, _)| way < shortest) {
-            best = Some((way, clock));
-        }
-    }
-    socket.close().await;
-    best.map(|(_, clock)| clock).context("no ping was answered")
 }
 
 /// What came of a payment.

@@ -10,6 +10,7 @@ mod chaos;
 mod claims;
 mod clock;
 mod crowd;
+mod desk;
 mod fan_out;
 mod flash_sale;
 mod floor;
@@ -57,6 +58,8 @@ enum What {
     Audience(audience::Options),
     /// One room, one flash sale, more buyers than units; then the audit.
     FlashSale(flash_sale::Options),
+    /// Buyers who chat with a shop, and agents who answer them; then the audit.
+    Desk(desk::Options),
     /// How many claims a second are accepted, each durable before its reply; then the audit.
     Claims(claims::Options),
     /// What it costs to deliver a room's messages, beside the kernel's own price of the writes.
@@ -100,6 +103,7 @@ fn start(arguments: &Arguments) -> Result<bool> {
         match &arguments.what {
             What::Audience(options) => audience::run(common, options).await,
             What::FlashSale(options) => flash_sale::run(common, options).await,
+            What::Desk(options) => desk::run(common, options).await,
             What::Claims(options) => claims::run(common, options).await,
             What::FanOut(options) => fan_out::run(common, options).await,
             What::Idle(options) => idle::run(common, options).await,

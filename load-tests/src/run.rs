@@ -7,10 +7,16 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use hawker_protocol::number::Count;
+use hawker_protocol::reply::Pong;
+use hawker_protocol::request::Ping;
+use tokio::time::{Duration, Instant};
 
 use crate::api::Api;
+use crate::clock::ServerClock;
 use crate::http::{Client, Url};
 use crate::limits::{Changed, Settings};
+use crate::line;
 use crate::machine::{self, SOCKETS_PER_SOURCE};
 use crate::report::say;
 use crate::server::{self, Server, Site};
@@ -205,6 +211,24 @@ impl Target {
         let token = self.tokens.of(person).await?;
         let (socket, _) = Socket::open(&self.address, self.source(number), &token).await?;
         Ok(socket)
+    }
+
+    /// How the server's clock stands to ours: the reading with the shortest way of five.
+    pub(crate) async fn clock(&self, number: usize, shop: &str) -> Result<ServerClock> {
+        let mut socket = self.connect(number, Person::buyer("clock", shop)).await?;
+        let mut best: Option<(Duration, ServerClock)> = None;
+        for _ in 0..5 {
+            let sent = Instant::now();
+            let pong: Pong = line::ok(&socket.ask(&Ping { t0: Count(0) }.into()).await?)?;
+            let way = sent.elapsed();
+            let half_ms = i64::try_from(way.as_millis() / 2).unwrap_or(0);
+            let clock = ServerClock::new(pong.t2.0 + half_ms);
+            if best.is_none_or(|(shortest, _)| way < shortest) {
+                best = Some((way, clock));
+            }
+        }
+        socket.close().await;
+        best.map(|(_, clock)| clock).context("no ping was answered")
     }
 
     /// The kernel gives out about 28,000 ports for each pair of addresses; on loopback there are

@@ -99,7 +99,13 @@ impl<T> Talk<T> {
 
     /// What stays without an answer when the connection is gone.
     pub(crate) fn into_unanswered(self) -> Vec<Asked<T>> {
-        let waiting = self.waiting.into_values();
-        waiting.chain(self.again.into_iter().map(|(_, asked)| asked)).collect()
+        self.into_parts().1
+    }
+
+    /// The same, with the socket, for somebody who lets it lie open.
+    pub(crate) fn into_parts(self) -> (Socket, Vec<Asked<T>>) {
+        let Self { socket, waiting, again } = self;
+        let waiting = waiting.into_values();
+        (socket, waiting.chain(again.into_iter().map(|(_, asked)| asked)).collect())
     }
 }

@@ -1,4 +1,4 @@
-//! Each command about viewers in a short form, against the server that was built beside it. Owns
+//! Each command about viewers and desks in a short form, against the server that was built beside it. Owns
 //! what must hold whatever the machine does: nothing lost, nothing doubled. Asserts no time.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail this way")]
@@ -68,4 +68,34 @@ fn readers_who_stop_are_closed_on_and_the_others_lose_nothing() {
     assert_eq!((&report["lost_critical"], &report["lost"]), (&0.into(), &0.into()), "{report}");
     assert_eq!(report["late_lost_critical"], 0, "{report}");
     assert_eq!(report["never_reading_closed"], 10, "{report}");
+}
+
+#[test]
+fn every_session_of_a_desk_is_in_one_place_and_every_rate_is_what_its_events_make() {
+    let short = ["desk", "--agents", "6", "--cap", "3", "--buyers", "60", "--seconds", "4"];
+    is_right(&run(&short), false);
+}
+
+#[test]
+fn a_desk_that_is_killed_in_its_rush_loses_nothing() {
+    let short = ["desk", "--agents", "6", "--cap", "3", "--buyers", "60", "--seconds", "5"];
+    let report = run(&[&short[..], &["--kill"]].concat());
+    is_right(&report, true);
+    let killed = &report["killed"];
+    assert_eq!((&killed["lost_sessions"], &killed["rate_difference"]), (&0.into(), &0.into()));
+    assert!(killed["links_lost"].as_u64().unwrap() > 0, "{report}");
+    assert!(killed["sessions_before"].as_u64().unwrap() > 0, "{report}");
+    assert_eq!(killed["journal_verify"], "passed", "{report}");
+}
+
+/// Nothing was lost, and there was something to lose.
+fn is_right(report: &Value, was_killed: bool) {
+    let never = ["over_cap", "lost_sessions", "double_assigned", "fifo_violations"];
+    for figure in [&never[..], &["rate_difference", "lost_messages"]].concat() {
+        assert_eq!(report[figure], 0, "{figure}: {report}");
+    }
+    for figure in ["sessions", "delivered", "transcript_messages", "waiting_max", "closed"] {
+        assert!(report[figure].as_u64().unwrap() > 0, "{figure}: {report}");
+    }
+    assert_eq!(report["killed"].is_object(), was_killed, "{report}");
 }

@@ -12,8 +12,9 @@ mod shop;
 mod upload;
 
 pub use desk::{
-    FaqList, FileReport, ListAgents, ListSessions, PutFaq, PutQuickReply, QuickReplies, RateQuery,
-    ReadTranscript, SendMessage, SetCap, SetFaqCard, SetStatus, SetVerdict,
+    AssignSession, EndSession, FaqList, FileReport, FiledReport, ListAgents, ListSessions, PutFaq,
+    PutQuickReply, QuickReplies, RateQuery, ReadMessages, ReadTranscript, SearchMessages,
+    SendMessage, SessionReports, SetCap, SetFaqCard, SetStatus, SetVerdict, TransferSession,
 };
 pub use event::{Event, EventPage, ListEvents};
 pub use order::{

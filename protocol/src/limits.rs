@@ -146,6 +146,7 @@ pub const COMMENT_RATE: Rate = Rate { per_s: 1, burst: 5 };
 pub const CLAIM_RATE: Rate = Rate { per_s: 5, burst: 10 };
 pub const JOIN_RATE: Rate = Rate { per_s: 2, burst: 4 };
 pub const LIKE_RATE: Rate = Rate { per_s: 1, burst: 2 };
+pub const CHAT_RATE: Rate = Rate { per_s: 3, burst: 10 };
 /// This many refusals for their rate within `EXCESS_WINDOW_MS` close the connection with 4429.
 pub const EXCESS_MAX: u32 = 20;
 pub const EXCESS_WINDOW_MS: u64 = 10_000;

@@ -101,6 +101,8 @@ numbers! {
     PerBuyer(u32) in 1..=u64::from(COUPONS_PER_BUYER_MAX);
     /// How many win a draw.
     Winners(u32) in 1..=u64::from(WINNERS_MAX);
+    /// Yes or no in a query.
+    Switch(u8) in 0..=1;
     /// The size of a page of a list.
     PageLimit(u32) in 1..=u64::from(PAGE_ITEMS_MAX);
     /// The size of a page of messages.

@@ -1,7 +1,9 @@
 //! From committed changes to the people who watch: who hears what, under which number. Owns the
-//! rooms' sequences and the snapshots that joins are answered from; never decides and never
-//! writes to a socket.
+//! sequences of rooms and desks and the snapshots that joins are answered from; never decides and
+//! never writes to a socket.
 
+mod desk;
+mod desk_feed;
 mod room_feed;
 mod thinning;
 
@@ -25,11 +27,14 @@ use hawker_protocol::{Push, codec, push};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::bus::{Bus, Class, Publication, Topic};
+use crate::bus::{Bus, Class, Publication, Target, Topic};
+use crate::clock::Clock;
 use crate::engine::CommitSink;
 use crate::hub::{Snapshot, Source};
 use crate::journal::{Committed, Lease};
 use crate::wire;
+use desk::Moves;
+use desk_feed::DeskFeed;
 use room_feed::{Numbered, RoomFeed, State};
 
 /// Figures of delivery.
@@ -71,18 +76,22 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 pub struct Delivery {
     options: Options,
     bus: Arc<dyn Bus>,
+    /// A desk's snapshot says what time it is.
+    clock: Clock,
     shops: DashMap<ShopId, Arc<Mutex<ShopFeed>>>,
     rooms: DashMap<Topic, Arc<RoomFeed>>,
+    desks: DashMap<Topic, Arc<DeskFeed>>,
     /// Rooms whose stock waits for its turn.
     stock_waits: Mutex<Vec<Arc<RoomFeed>>>,
     stock_arrived: Notify,
 }
 
-/// What rooms of one shop share.
+/// What rooms of one shop share, and its desk.
 struct ShopFeed {
     id: ShopId,
     currency: Currency,
     epoch: u64,
+    desk: Arc<DeskFeed>,
     /// Rooms that have not ended.
     rooms: BTreeMap<RoomId, Arc<RoomFeed>>,
     products: BTreeMap<ProductId, view::ProductView>,
@@ -99,10 +108,10 @@ struct Shown {
 }
 
 impl Delivery {
-    pub fn new(options: Options, bus: Arc<dyn Bus>) -> Arc<Self> {
-        let (shops, rooms) = (DashMap::new(), DashMap::new());
+    pub fn new(options: Options, bus: Arc<dyn Bus>, clock: Clock) -> Arc<Self> {
+        let (shops, rooms, desks) = (DashMap::new(), DashMap::new(), DashMap::new());
         let (stock_waits, stock_arrived) = (Mutex::default(), Notify::new());
-        Arc::new(Self { options, bus, shops, rooms, stock_waits, stock_arrived })
+        Arc::new(Self { options, bus, clock, shops, rooms, desks, stock_waits, stock_arrived })
     }
 
     /// Tells stock that waits and forgets rooms that ended, until the process ends.
@@ -149,14 +158,16 @@ impl Delivery {
     fn publish(&self, feed: &RoomFeed, change: impl FnOnce(&mut State) -> Vec<Numbered>) {
         let _turn = feed.turn();
         let (epoch, lines) = feed.change(change);
-        for Numbered { seq, class, key, redacts, line } in lines {
-            let topic = feed.topic.clone();
-            let expels = None;
-            self.bus.publish(Publication { topic, epoch, seq, class, key, redacts, expels, line });
-        }
+        lines.into_iter().for_each(|line| self.send(&feed.topic, epoch, line));
     }
 
-    fn on_change(&self, shop: &mut ShopFeed, change: Change) {
+    fn send(&self, topic: &Topic, epoch: u64, line: Numbered) {
+        let Numbered { seq, class, key, redacts, line } = line;
+        let (topic, expels) = (topic.clone(), None);
+        self.bus.publish(Publication { topic, epoch, seq, class, key, redacts, expels, line });
+    }
+
+    fn on_change(&self, shop: &mut ShopFeed, change: Change, moves: &Moves) {
         let id = wire::id(shop.id.clone());
         match change {
             Change::Shop(_) => {}
@@ -198,8 +209,9 @@ impl Delivery {
                 let banned = Publication { expels: Some(topic), ..personal(&user, &push) };
                 self.bus.publish(banned);
             }
-            // The desk has no topic yet: its people ask, and are told by nobody.
-            Change::Desk(_) | Change::Promo(_) => {}
+            Change::Desk(change) => self.on_desk(shop, &change, moves),
+            // Coupons and draws are in no room's feed yet: their people ask, and are told by nobody.
+            Change::Promo(_) => {}
         }
     }
 
@@ -261,6 +273,12 @@ impl Delivery {
         let feed = Arc::new(feed);
         self.rooms.insert(feed.topic.clone(), feed.clone());
         shop.rooms.insert(room.room.clone(), feed.clone());
+        feed
+    }
+
+    fn open_desk(&self, feed: DeskFeed) -> Arc<DeskFeed> {
+        let feed = Arc::new(feed);
+        self.desks.insert(feed.topic.clone(), feed.clone());
         feed
     }
 
@@ -366,9 +384,10 @@ fn to_user(user: &UserId) -> Publication {
 }
 
 impl ShopFeed {
-    fn new(id: ShopId, currency: Currency, epoch: u64) -> Self {
+    fn new(id: ShopId, currency: Currency, desk: Arc<DeskFeed>) -> Self {
         let (rooms, products, sales) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { id, currency, epoch, rooms, products, sales, over: VecDeque::new() }
+        let (epoch, over) = (desk.epoch, VecDeque::new());
+        Self { id, currency, epoch, desk, rooms, products, sales, over }
     }
 
     /// The sales that are not over, and the newest that ended: a shop's past is nobody's news.
@@ -418,14 +437,18 @@ impl CommitSink for Delivery {
         let is_his = |_: &ShopId, shop: &Arc<Mutex<ShopFeed>>| lock(shop).epoch == lease.epoch();
         let Some((_, shop)) = self.shops.remove_if(lease.shop(), is_his) else { return };
         // The hub keeps what can be resumed. Rooms that have ended are answered for a while yet.
-        for feed in lock(&shop).rooms.values() {
+        let shop = lock(&shop);
+        for feed in shop.rooms.values() {
             self.rooms.remove_if(&feed.topic, |_, known| Arc::ptr_eq(known, feed));
         }
+        self.desks.remove_if(&shop.desk.topic, |_, known| Arc::ptr_eq(known, &shop.desk));
     }
 
     fn restored(&self, lease: &Lease, shop: &Shop) {
         let Some(view) = shop.view() else { return };
-        let mut feed = ShopFeed::new(shop.id().clone(), view.currency, lease.epoch());
+        // Its first batch tells who watches that the numbers are new: it says that links are lost.
+        let desk = self.open_desk(DeskFeed::restored(shop, lease.epoch()));
+        let mut feed = ShopFeed::new(shop.id().clone(), view.currency, desk);
         let products = shop.products().into_iter().map(|it| (it.product.clone(), it));
         feed.products = products.collect();
         let open = |room: &view::RoomView| room.state != view::RoomState::Ended;
@@ -437,14 +460,15 @@ impl CommitSink for Delivery {
         self.shops.insert(shop.id().clone(), Arc::new(Mutex::new(feed)));
     }
 
-    fn committed(&self, committed: &Committed, changes: Vec<Change>) {
+    fn committed(&self, committed: &Committed, mut changes: Vec<Change>) {
         let id = committed.shop();
         let known = self.shops.get(id).map(|shop| shop.clone());
         let shop = match (known, changes.first()) {
             (Some(shop), _) => shop,
             // The batch that creates a shop starts with its profile.
             (None, Some(Change::Shop(view))) => {
-                let feed = ShopFeed::new(id.clone(), view.currency.clone(), committed.epoch());
+                let desk = self.open_desk(DeskFeed::founded(id, committed.epoch()));
+                let feed = ShopFeed::new(id.clone(), view.currency.clone(), desk);
                 let feed = Arc::new(Mutex::new(feed));
                 self.shops.insert(id.clone(), feed.clone());
                 feed
@@ -452,8 +476,10 @@ impl CommitSink for Delivery {
             (None, _) => return,
         };
         let mut shop = lock(&shop);
+        let moves = Moves::of(committed.entries());
+        moves.sort(&mut changes);
         for change in changes {
-            self.on_change(&mut shop, change);
+            self.on_change(&mut shop, change, &moves);
         }
         // Not before the batch is through: what ends with a room is told in it.
         shop.rooms.retain(|_, feed| !feed.has_ended());
@@ -469,8 +495,10 @@ impl CommitSink for Delivery {
                     let viewers = push::RoomViewers { viewers, viewers_peak, joins };
                     self.in_room(&shop, &room, |room| room.on_counters(likes, viewers));
                 }
-                // As the rest of the desk: it has no topic yet.
-                Ephemeral::Typing { .. } | Ephemeral::Positions(_) => {}
+                Ephemeral::Typing { buyer, side, user, owner } => {
+                    self.on_typing(&shop, (&buyer, owner.as_ref()), (side, &user));
+                }
+                Ephemeral::Positions(positions) => self.on_positions(&shop, &positions),
             }
         }
     }
@@ -478,8 +506,18 @@ impl CommitSink for Delivery {
 
 impl Source for Delivery {
     fn snapshot(&self, topic: &Topic) -> Option<Snapshot> {
-        let feed = self.rooms.get(topic).map(|feed| feed.clone())?;
-        Some(feed.snapshot())
+        match topic.target() {
+            Target::Room { .. } => {
+                let feed = self.rooms.get(topic).map(|feed| feed.clone())?;
+                Some(feed.snapshot())
+            }
+            Target::Desk(_) => {
+                let feed = self.desks.get(topic).map(|feed| feed.clone())?;
+                Some(feed.snapshot(&self.clock))
+            }
+            // They are what documents hold.
+            Target::User(_) | Target::Conversation { .. } => None,
+        }
     }
 
     fn gap(&self, topic: &Topic, from: u64, to: u64, snapshot: Option<&Bytes>) -> Bytes {

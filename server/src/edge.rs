@@ -17,5 +17,9 @@ pub mod revoke;
 pub mod seat;
 pub mod upgrade;
 
+mod chat;
+mod desk;
+mod link;
 pub mod service;
 pub mod socket;
+mod transcript;

@@ -89,7 +89,9 @@ pub struct Submission {
     pub shop: ShopId,
     pub actor: Actor,
     pub command: Command,
-    pub identity: CommandIdentity,
+    /// Without one nobody will ask for the same again, and nothing is remembered of it: read
+    /// marks, typing, the links of agents.
+    pub identity: Option<CommandIdentity>,
     /// Past this nobody waits any more: a command not yet decided is refused.
     pub deadline: Instant,
 }

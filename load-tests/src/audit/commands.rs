@@ -9,9 +9,9 @@ use super::Violations;
 /// What a socket was told of one command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Told {
-    /// Carried out; the reservation it made, where it made one.
+    /// Carried out; what it made, where it made something.
     Yes {
-        reservation: Option<String>,
+        made: Option<String>,
     },
     /// Yes, but nothing had to change.
     Already,
@@ -38,7 +38,7 @@ pub(crate) struct Commands {
 #[derive(Debug)]
 struct Done {
     version: u64,
-    reservation: Option<String>,
+    made: Option<String>,
 }
 
 fn key(user: &str, command: &str) -> (String, String) {
@@ -51,8 +51,8 @@ impl Acks {
     }
 
     /// The command was accepted. Told twice, it must have been the same both times.
-    pub(crate) fn accepted(&mut self, user: &str, command: &str, reservation: Option<&str>) {
-        let yes = Told::Yes { reservation: reservation.map(str::to_owned) };
+    pub(crate) fn accepted(&mut self, user: &str, command: &str, made: Option<&str>) {
+        let yes = Told::Yes { made: made.map(str::to_owned) };
         match self.told.entry(key(user, command)) {
             Entry::Vacant(place) => drop(place.insert(yes)),
             Entry::Occupied(mut place) => {
@@ -104,10 +104,10 @@ impl Acks {
                     let version = done.version;
                     found.add(|| format!("{command} of {user}: refused {code}, done at {version}"));
                 }
-                (Told::Yes { reservation: Some(told) }, Some(done))
-                    if done.reservation.as_ref() != Some(told) =>
+                (Told::Yes { made: Some(told) }, Some(done))
+                    if done.made.as_ref() != Some(told) =>
                 {
-                    let made = &done.reservation;
+                    let made = &done.made;
                     found.add(|| format!("{command} of {user}: told {told}, the feed {made:?}"));
                 }
                 (Told::Yes { .. }, Some(_)) | (Told::Already, _) | (Told::No { .. }, None) => {}
@@ -123,7 +123,7 @@ impl Commands {
     }
 
     /// Several events of one command stand in one entry; in two entries it was done twice.
-    pub(super) fn on_event(
+    pub(crate) fn on_event(
         &mut self,
         user: &str,
         command: &str,
@@ -131,7 +131,7 @@ impl Commands {
         violations: &mut Violations,
     ) {
         match self.done.entry(key(user, command)) {
-            Entry::Vacant(place) => drop(place.insert(Done { version, reservation: None })),
+            Entry::Vacant(place) => drop(place.insert(Done { version, made: None })),
             Entry::Occupied(place) => {
                 let first = place.get().version;
                 if first != version {
@@ -144,9 +144,9 @@ impl Commands {
         }
     }
 
-    pub(super) fn reserved(&mut self, user: &str, command: &str, reservation: &str) {
+    pub(crate) fn made(&mut self, user: &str, command: &str, made: &str) {
         if let Some(done) = self.done.get_mut(&key(user, command)) {
-            done.reservation = Some(reservation.to_owned());
+            done.made = Some(made.to_owned());
         }
     }
 }

@@ -11,7 +11,7 @@ use super::entry::{
     Moved, OfSale, Place, Released, Reserved, SaleCreated, SaleUpdated, Source, Stock, StockSet,
 };
 use super::orders::Order;
-use super::{Event, Violations};
+use super::{Books, Event, Violations};
 
 /// One item of a sale: `available + reserved + offered + sold = total`, none below zero.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -95,9 +95,8 @@ fn read<'a, T: Deserialize<'a>>(event: &Event<'a>) -> Result<T> {
     Ok(serde_json::from_str(event.data.get())?)
 }
 
-impl Ledger {
-    /// Takes in the next event. An error means that the event itself could not be read.
-    pub(super) fn on_event(&mut self, event: &Event<'_>) -> Result<()> {
+impl Books for Ledger {
+    fn on_event(&mut self, event: &Event<'_>) -> Result<()> {
         self.check_order(event);
         if let (Some(user), Some(command)) = (event.user, event.command_id) {
             self.commands.on_event(user, command, event.version, &mut self.violations);
@@ -126,7 +125,9 @@ impl Ledger {
         }
         Ok(())
     }
+}
 
+impl Ledger {
     fn check_order(&mut self, event: &Event<'_>) {
         let here = (event.version, event.index, event.at);
         if let Some((version, index, at)) = self.last {
@@ -311,7 +312,7 @@ impl Ledger {
         self.totals.reserved += 1;
         if let Some(command) = event.command_id {
             let user = event.user.unwrap_or_default();
-            self.commands.reserved(user, command, reservation);
+            self.commands.made(user, command, reservation);
         }
         if self.reservations.insert(reservation.to_owned(), made).is_some() {
             self.violations.add(|| format!("reservation {reservation} was made twice"));

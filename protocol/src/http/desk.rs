@@ -8,10 +8,10 @@ use crate::described::component;
 use crate::id::Id;
 use crate::limits::{
     ANSWER_CHARS_MAX, CARD_QUESTIONS_MAX, CURSOR_CHARS_MAX, QUESTION_CHARS_MAX,
-    QUICK_REPLY_CHARS_MAX, REPORT_REASON_CHARS_MAX,
+    QUICK_REPLY_CHARS_MAX, REPORT_REASON_CHARS_MAX, SEARCH_CHARS_MAX,
 };
-use crate::number::{Cap, EpochMs, MessageLimit, PageLimit, SessionId};
-use crate::object::{Draft, Faq, Intent, QuickReply, SessionList, Verdict};
+use crate::number::{Cap, Count, EpochMs, MessageLimit, OwnerEpoch, PageLimit, SessionId, Switch};
+use crate::object::{Draft, Faq, Intent, QuickReply, Report, SessionList, Verdict};
 use crate::request::RateBy;
 use crate::text::{List, Text};
 
@@ -109,6 +109,52 @@ pub struct ListSessions {
     pub limit: Option<PageLimit>,
 }
 
+/// `POST /v1/shops/{shop}/sessions/{session}/assign`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AssignSession {
+    /// As the session showed it.
+    pub epoch: OwnerEpoch,
+    pub agent: Id,
+    /// Above the cap.
+    #[serde(default)]
+    pub force: bool,
+}
+
+/// `POST /v1/shops/{shop}/sessions/{session}/transfer`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TransferSession {
+    /// As the session showed it.
+    pub epoch: OwnerEpoch,
+    /// Absent: back among those that wait, with its old clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<Id>,
+    /// Above the cap; supervisors only.
+    #[serde(default)]
+    pub force: bool,
+}
+
+/// `POST /v1/shops/{shop}/sessions/{session}/close` and `…/no-reply`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EndSession {
+    /// As the session showed it.
+    pub epoch: OwnerEpoch,
+}
+
+/// `GET /v1/shops/{shop}/sessions/{session}/reports`, in the order they were filed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SessionReports {
+    pub reports: Vec<FiledReport>,
+}
+
+/// A report with what whoever decides it has to know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FiledReport {
+    pub report: Report,
+    /// Absent once the buyer was erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
 /// `POST /v1/shops/{shop}/sessions/{session}/reports`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FileReport {
@@ -130,6 +176,35 @@ pub struct SendMessage {
     pub content: Draft,
 }
 
+/// Query of `GET /v1/shops/{shop}/conversations/{buyer}/messages`; without a bound the last ones.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReadMessages {
+    /// Older than this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<Count>,
+    /// Newer than this; wins over `before`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<Count>,
+    /// Absent: 50.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<MessageLimit>,
+}
+
+/// Query of `GET /v1/shops/{shop}/messages`: those that contain a text, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SearchMessages {
+    pub text: Text<SEARCH_CHARS_MAX>,
+    /// Absent: in all conversations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub buyer: Option<Id>,
+    /// `next` of the page before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<Text<CURSOR_CHARS_MAX>>,
+    /// Absent: 50.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<PageLimit>,
+}
+
 /// Query of `GET /v1/shops/{shop}/conversations/{buyer}/transcript`, oldest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReadTranscript {
@@ -142,7 +217,12 @@ pub struct ReadTranscript {
     /// Absent: 50.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<MessageLimit>,
+    /// 1: all of it as a file, a message a line; `cursor` and `limit` do not count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub download: Option<Switch>,
 }
 
 component!(ListAgents, SetStatus, SetCap, FaqList, PutFaq, SetFaqCard, QuickReplies, PutQuickReply);
 component!(RateQuery, ListSessions, FileReport, SetVerdict, SendMessage, ReadTranscript);
+component!(AssignSession, TransferSession, EndSession, SessionReports, FiledReport, ReadMessages);
+component!(SearchMessages);

@@ -231,4 +231,4 @@ pub struct PolicyChanged {
 
 component!(ChatSent, AgentChanged, Team, Sessions, SessionChanged, ReportChanged, ResponseRate);
 component!(ConversationChanged, Messages, Transcript, Hit, Texts, FaqSaved, QuickReplySaved);
-component!(HolidayChanged, PolicyChanged);
+component!(HolidayChanged, PolicyChanged, ConversationOpened, Found);

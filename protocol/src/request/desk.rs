@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use crate::described::component;
 use crate::id::Id;
 use crate::limits::{CURSOR_CHARS_MAX, REPORT_REASON_CHARS_MAX};
 use crate::number::{Cap, EpochMs, OwnerEpoch, PageLimit, SessionId};
@@ -205,3 +206,5 @@ pub enum RateBy {
     Shop,
     Agent,
 }
+
+component!(RateBy);

@@ -27,7 +27,8 @@ pub use promo::PromoEvent;
 pub struct Entry {
     /// When it was sequenced. Never falls within a shop.
     pub at: Millis,
-    /// Absent when time passing was the cause.
+    /// Absent when time passing was the cause, or where nobody would ask for the same again: marks
+    /// and links.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<CommandRef>,
     pub events: Vec<Event>,

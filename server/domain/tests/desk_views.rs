@@ -11,6 +11,7 @@ use hawker_domain::command::{
 };
 use hawker_domain::document::{self, DocumentWrite};
 use hawker_domain::id::{SessionId, UserId};
+use hawker_domain::policy::DeskPolicy;
 use hawker_domain::shop::Touched;
 use hawker_domain::time::Millis;
 use hawker_domain::view::Change;
@@ -191,6 +192,43 @@ fn a_click_is_told_with_question_and_answer_also_doubled_repeated_and_after_a_re
 }
 
 #[test]
+fn a_quick_reply_is_told_as_the_text_it_makes_also_after_a_restart() {
+    let mut twin = stage();
+    let quick_reply: hawker_domain::id::QuickReplyId = "t1".parse().expect("an id");
+    let text = "Hello {name}!".to_owned();
+    let put = DeskCommand::PutQuickReply { quick_reply: quick_reply.clone(), text };
+    act(&mut twin, ("system", Role::Service), put, Millis(1));
+    let variables = [("name".to_owned(), "Ann".to_owned())].into();
+    let content = Content::QuickReply { quick_reply, variables };
+    let send = Command::Desk(DeskCommand::Send { buyer: user("ann"), content });
+    let system = actor("system", Role::Service);
+    let events = twin.execute(&system, &send, Millis(5)).expect("a message").events;
+    let said = |shop: &Shop| match shop.result_of(&system, &send, &events, Millis(5)) {
+        Some(Change::Desk(DeskChange::Message(view))) => view.message.content,
+        other => panic!("{other:?}"),
+    };
+    let expected = Some(Content::Text("Hello Ann!".to_owned()));
+    assert_eq!(said(&twin.live), expected);
+    assert_eq!(said(&Shop::thaw(&twin.live.freeze()).expect("a shop")), expected);
+}
+
+#[test]
+fn regression_a_policy_that_makes_too_many_of_those_who_wait_raises_the_alert() {
+    // The alert followed only with the next session that moved.
+    let mut twin = stage();
+    write(&mut twin, 1, Millis(1));
+    let mut batch = Touched::default();
+    let policy = DeskPolicy { unassigned_alert: 0, ..DeskPolicy::default() };
+    let set = DeskCommand::SetPolicy { policy };
+    add(&mut batch, &mut twin, ("system", Role::Service), set, Millis(2));
+    let told = changes(&twin, &batch).into_iter().find_map(|change| match change {
+        DeskChange::Alerts(alerts) => Some(alerts),
+        _ => None,
+    });
+    assert!(told.expect("alerts").too_many_unassigned);
+}
+
+#[test]
 fn an_agent_whom_the_shop_sends_away_is_a_newer_view_of_him() {
     let mut twin = stage();
     accept(&mut twin, "bea", 9, Millis(1));
@@ -253,4 +291,28 @@ fn the_shares_of_all_agents_come_by_the_page_in_the_order_of_their_ids() {
         let alone = shop.agent_rate(&view.agent, Millis(0), Millis(9));
         assert_eq!(alone, Some(view));
     }
+}
+
+#[test]
+fn the_team_comes_by_the_page_in_the_order_of_its_ids() {
+    let mut twin = stage();
+    for number in (0..25).rev() {
+        accept(&mut twin, &format!("a{number:02}"), 1, Millis(1));
+    }
+    let shop = Shop::thaw(&twin.live.freeze()).expect("a shop");
+    let (mut after, mut sizes, mut all) = (None, Vec::new(), Vec::new());
+    loop {
+        let page = shop.team_page(after.as_ref(), 10);
+        sizes.push(page.agents.len());
+        all.extend(page.agents);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(sizes, [10, 10, 5]);
+    assert!(all.is_sorted_by_key(|view| view.agent.clone()));
+    let mut team = shop.team_view();
+    team.sort_by_key(|view| view.agent.clone());
+    assert_eq!(all, team);
 }

@@ -72,7 +72,7 @@ impl Parts {
 
         let store = Store::open(config)?;
         let bus: Arc<dyn Bus> = Arc::new(bus::Local::new());
-        let delivery = Delivery::new(options::delivery(config), bus.clone());
+        let delivery = Delivery::new(options::delivery(config), bus.clone(), clock.clone());
         let hub = Hub::new(options::hub(config)?, delivery.clone());
         bus.subscribe(hub.clone());
         tokio::spawn(delivery.clone().run());
@@ -82,8 +82,9 @@ impl Parts {
         tokio::spawn(pulse(hub.clone(), likes.clone(), engine.clone(), shutdown.clone()));
 
         let timeout = Duration::from_millis(config.limits.timeouts.command_ms);
-        let service = Arc::new(Service::new(engine.clone(), clock, verifier, timeout));
-        let uploads = uploads::open(config, service.clock())?;
+        let uploads = uploads::open(config, &clock)?;
+        let service = Service::new(engine.clone(), clock, verifier, uploads.clone(), timeout);
+        let service = Arc::new(service);
         let revoking = revoke::router(service.clone(), hub.clone());
         if demo {
             demo::furnish(&service).await?;

@@ -170,6 +170,7 @@ pub fn rates(config: &Config) -> limits::Options {
         claim: rate(rates.claim_per_s, rates.claim_burst),
         join: rate(rates.join_per_s, rates.join_burst),
         like: rate(rates.like_per_s, rates.like_burst),
+        chat: rate(rates.chat_per_s, rates.chat_burst),
         http: rate(rates.http_per_s, rates.http_burst),
         upload: rate(rates.upload_per_s, rates.upload_burst),
         address: rate(rates.address_per_s, rates.address_burst),

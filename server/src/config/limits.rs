@@ -228,6 +228,17 @@ pub struct Rates {
     #[config(default = 3)]
     pub like_burst: u32,
 
+    /// Messages of one user in chats and at desks, clicks on the FAQ included.
+    /// Unit: messages per second. Range: 1 to 1000000. Nobody types faster; an agent sends quick
+    /// replies to several buyers.
+    #[config(default = 3)]
+    pub chat_per_s: u32,
+
+    /// Messages that may come at once.
+    /// Unit: messages. Range: 1 to 1000000. As many pictures as somebody marks and sends together.
+    #[config(default = 10)]
+    pub chat_burst: u32,
+
     /// HTTP requests of one token's user, over all addresses: a shop's system may be several
     /// machines.
     /// Unit: requests per second. Range: 1 to 1000000.

@@ -2,10 +2,13 @@
 //! share; time is tokio's, paused.
 
 mod client;
+mod desk;
 mod histories;
 mod people;
 mod stock;
 mod thinning;
+
+use std::collections::BTreeSet;
 
 use hawker_domain::command::{RoomCommand, SaleCommand};
 use hawker_domain::settings::Settings;
@@ -13,7 +16,6 @@ use serde_json::Value;
 
 use super::*;
 use crate::bus::{Local, Subscriber};
-use crate::clock::Clock;
 use crate::engine::testing::*;
 use crate::engine::{self, Engine};
 use crate::hub::{self, Hub};
@@ -59,12 +61,12 @@ impl House {
 
     async fn with(options: Options) -> Self {
         let (bus, spy) = (Arc::new(Local::new()), Arc::new(Spy::default()));
-        let delivery = Delivery::new(options, bus.clone());
+        let (memory, clock) = (Memory::new(), Clock::starting_at(START));
+        let delivery = Delivery::new(options, bus.clone(), clock.clone());
         let hub = Hub::new(hub::Options::default(), delivery.clone());
         bus.subscribe(spy.clone());
         bus.subscribe(hub.clone());
         tokio::spawn(delivery.clone().run());
-        let (memory, clock) = (Memory::new(), Clock::starting_at(START));
         let driver = Driver::new(engine_over(&memory, &clock, &delivery));
         driver.found(Settings::default(), 1_000).await;
         driver.go_live("r1").await;

@@ -37,6 +37,30 @@
 //! | `/shops/{shop}/orders/{order}/cancel` | POST |
 //! | `/shops/{shop}/orders/{order}/payments` | POST |
 //! | `/shops/{shop}/buyers/{buyer}` | GET DELETE |
+//! | `/shops/{shop}/agents` | GET |
+//! | `/shops/{shop}/agents/{agent}/status` | PUT |
+//! | `/shops/{shop}/agents/{agent}/cap` | PUT |
+//! | `/shops/{shop}/sessions` | GET |
+//! | `/shops/{shop}/sessions/{session}` | GET |
+//! | `/shops/{shop}/sessions/{session}/assign` | POST |
+//! | `/shops/{shop}/sessions/{session}/transfer` | POST |
+//! | `/shops/{shop}/sessions/{session}/close` | POST |
+//! | `/shops/{shop}/sessions/{session}/no-reply` | POST |
+//! | `/shops/{shop}/sessions/{session}/reports` | GET POST |
+//! | `/shops/{shop}/sessions/{session}/reports/{report}/verdict` | PUT |
+//! | `/shops/{shop}/conversations/{buyer}` | GET |
+//! | `/shops/{shop}/conversations/{buyer}/messages` | GET POST |
+//! | `/shops/{shop}/conversations/{buyer}/transcript` | GET |
+//! | `/shops/{shop}/conversations/{buyer}/block` | PUT DELETE |
+//! | `/shops/{shop}/messages` | GET |
+//! | `/shops/{shop}/faq` | GET |
+//! | `/shops/{shop}/faq/{faq}` | PUT DELETE |
+//! | `/shops/{shop}/faq-card` | PUT |
+//! | `/shops/{shop}/quick-replies` | GET |
+//! | `/shops/{shop}/quick-replies/{quick_reply}` | PUT DELETE |
+//! | `/shops/{shop}/holiday` | GET PUT DELETE |
+//! | `/shops/{shop}/desk-policy` | GET PATCH |
+//! | `/shops/{shop}/response-rate` | GET |
 //! | `/shops/{shop}/events` | GET |
 //! | `/uploads` | POST |
 //! | `/uploads/{shop}/{upload}` | GET |
@@ -44,17 +68,22 @@
 //! | `/openapi.json` | GET |
 //! | `/asyncapi.json` | GET |
 
+mod agents;
 mod buyers;
 mod call;
 mod catalogue;
+mod conversations;
+mod desk;
 mod feed;
 mod openapi;
 mod orders;
 mod problem;
 mod rooms;
 mod sales;
+mod sessions;
 mod shops;
 mod staff;
+mod texts;
 pub mod uploads;
 
 use std::sync::Arc;
@@ -147,6 +176,36 @@ fn routes() -> Routes {
         .routes(routes!(orders::report_payment))
         .routes(routes!(buyers::get_buyer, buyers::erase_buyer))
         .routes(routes!(uploads::get_upload_ticket))
+        .merge(desk_routes())
+}
+
+/// The service desk.
+fn desk_routes() -> Routes {
+    Routes::default()
+        .routes(routes!(agents::list_agents))
+        .routes(routes!(agents::set_agent_status))
+        .routes(routes!(agents::set_agent_cap))
+        .routes(routes!(sessions::list_sessions))
+        .routes(routes!(sessions::get_session))
+        .routes(routes!(sessions::assign_session))
+        .routes(routes!(sessions::transfer_session))
+        .routes(routes!(sessions::close_session))
+        .routes(routes!(sessions::end_without_reply))
+        .routes(routes!(sessions::list_reports, sessions::file_report))
+        .routes(routes!(sessions::decide_report))
+        .routes(routes!(conversations::get_conversation))
+        .routes(routes!(conversations::list_messages, conversations::send_message))
+        .routes(routes!(conversations::get_transcript))
+        .routes(routes!(conversations::block_buyer, conversations::unblock_buyer))
+        .routes(routes!(conversations::search_messages))
+        .routes(routes!(texts::list_faq))
+        .routes(routes!(texts::put_faq, texts::remove_faq))
+        .routes(routes!(texts::set_faq_card))
+        .routes(routes!(texts::list_quick_replies))
+        .routes(routes!(texts::put_quick_reply, texts::remove_quick_reply))
+        .routes(routes!(desk::get_holiday, desk::set_holiday, desk::lift_holiday))
+        .routes(routes!(desk::get_desk_policy, desk::change_desk_policy))
+        .routes(routes!(desk::get_response_rate))
 }
 
 /// What takes a body as it comes, with a patience of its own.

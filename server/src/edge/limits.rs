@@ -33,6 +33,8 @@ pub enum Class {
     Claim,
     Join,
     Like,
+    /// What is said in a chat, by either side.
+    Chat,
     /// A request over HTTP, whatever it asks.
     Http,
     /// A file that is sent; it is an `Http` as well.
@@ -46,6 +48,7 @@ pub struct Options {
     pub claim: Rate,
     pub join: Rate,
     pub like: Rate,
+    pub chat: Rate,
     /// HTTP requests of one token's user, from wherever.
     pub http: Rate,
     /// Files of one user.
@@ -160,6 +163,7 @@ pub struct Limits {
     claim: Keyed<UserId>,
     join: Keyed<UserId>,
     like: Keyed<UserId>,
+    chat: Keyed<UserId>,
     http: Keyed<UserId>,
     upload: Keyed<UserId>,
     address: Keyed<IpAddr>,
@@ -183,6 +187,7 @@ impl Limits {
             claim: keyed(options.claim, &ticks),
             join: keyed(options.join, &ticks),
             like: keyed(options.like, &ticks),
+            chat: keyed(options.chat, &ticks),
             http: keyed(options.http, &ticks),
             upload: keyed(options.upload, &ticks),
             address: keyed(options.address, &ticks),
@@ -202,6 +207,7 @@ impl Limits {
             Class::Claim => &self.claim,
             Class::Join => &self.join,
             Class::Like => &self.like,
+            Class::Chat => &self.chat,
             Class::Http => &self.http,
             Class::Upload => &self.upload,
         };
@@ -216,7 +222,7 @@ impl Limits {
     /// Forgets everybody whose buckets are full again.
     pub fn sweep(&self) {
         let people = [&self.request, &self.comment, &self.claim, &self.join, &self.like];
-        for limiter in people.into_iter().chain([&self.http, &self.upload]) {
+        for limiter in people.into_iter().chain([&self.chat, &self.http, &self.upload]) {
             limiter.retain_recent();
             limiter.shrink_to_fit();
         }
@@ -243,6 +249,7 @@ pub(super) fn options_for_tests() -> Options {
         claim: rate(5, 10),
         join: rate(2, 4),
         like: rate(1, 3),
+        chat: rate(3, 10),
         http: rate(100, 400),
         upload: rate(1, 8),
         address: rate(50, 200),
@@ -313,6 +320,7 @@ mod tests {
             (Class::Claim, 10),
             (Class::Join, 4),
             (Class::Like, 3),
+            (Class::Chat, 10),
             (Class::Http, 400),
             (Class::Upload, 8),
         ];

@@ -3,7 +3,7 @@
 
 use hawker_protocol::{Code, Refusal};
 
-use crate::engine;
+use crate::{engine, uploads};
 
 /// What the engine could not do.
 pub(super) fn of_engine(error: engine::Error) -> Refusal {
@@ -22,5 +22,11 @@ pub(super) fn of_engine(error: engine::Error) -> Refusal {
 /// What a reader of the journal ran into.
 pub(super) fn of_journal(error: &crate::journal::Error) -> Refusal {
     tracing::warn!(%error, "the journal could not be read");
+    Refusal::new(Code::Unavailable)
+}
+
+/// What the store of uploads could not say of a file.
+pub(super) fn of_uploads(error: &uploads::Error) -> Refusal {
+    tracing::warn!(%error, "an upload that a message names cannot be kept");
     Refusal::new(Code::Unavailable)
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hawker_domain::command::{Actor, Role};
 use hawker_domain::document;
-use hawker_domain::id::{CommandId, OrderId, RoomId, SaleId, ShopId};
+use hawker_domain::id::{CommandId, OrderId, RoomId, SaleId, ShopId, UserId};
 use hawker_domain::rejection::Rejection;
 use hawker_domain::shop::Shop;
 use hawker_domain::time::{Millis, SpanMs};
@@ -17,9 +17,11 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::auth::{Identity, Verifier};
+use super::link::Links;
 use super::refusals;
 use crate::clock::Clock;
 use crate::engine::{self, Answer as Reached, CommandIdentity, Engine, Outcome, Submission};
+use crate::uploads::{Description, Uploads};
 use crate::wire;
 
 /// How many orders a page has, unless asked, and at most.
@@ -34,6 +36,8 @@ pub struct Service {
     engine: Engine,
     clock: Clock,
     verifier: Arc<Verifier>,
+    uploads: Arc<dyn Uploads>,
+    links: Links,
     /// How long a command may wait before it is decided, and a question for its answer.
     command_timeout: Duration,
 }
@@ -50,9 +54,10 @@ impl Service {
         engine: Engine,
         clock: Clock,
         verifier: Arc<Verifier>,
+        uploads: Arc<dyn Uploads>,
         command_timeout: Duration,
     ) -> Self {
-        Self { engine, clock, verifier, command_timeout }
+        Self { engine, clock, verifier, uploads, links: Links::default(), command_timeout }
     }
 
     pub fn engine(&self) -> &Engine {
@@ -61,6 +66,10 @@ impl Service {
 
     pub fn command_timeout(&self) -> Duration {
         self.command_timeout
+    }
+
+    pub(super) fn links(&self) -> &Links {
+        &self.links
     }
 
     pub fn clock(&self) -> &Clock {
@@ -72,30 +81,80 @@ impl Service {
     }
 
     /// Carries a request out. What changes state is queued before this returns, so that the
-    /// requests of one connection are sequenced in the order in which they were sent.
+    /// requests of one connection are sequenced in the order in which they were sent; only what
+    /// names a file is looked at first.
     pub fn perform(
         self: &Arc<Self>,
         caller: Caller<'_>,
         request: Request,
     ) -> impl Future<Output = Result<Answer, Refusal>> + Send + 'static {
-        let begun = self.prepare(caller, &request).map(|prepared| match prepared {
-            Prepared::Command(submission) => Begun::Command(self.engine.submit(*submission)),
-            Prepared::Read(read) => Begun::Read(read),
-        });
-        let service = self.clone();
+        let names_file = wire::named_upload(&request).is_some();
+        let begun = (!names_file).then(|| self.begin(caller, &request, None));
+        let (service, identity) = (self.clone(), caller.identity.clone());
         async move {
-            match begun? {
-                Begun::Command(verdict) => told(&request, verdict.await),
+            let begun = match begun {
+                Some(begun) => begun?,
+                None => {
+                    let file = service.named_file(&identity, &request).await?;
+                    let caller = Caller { identity: &identity, present_ms: SpanMs(0) };
+                    service.begin(caller, &request, file.as_ref())?
+                }
+            };
+            match begun {
+                Begun::Command(verdict) => {
+                    let verdict = verdict.await;
+                    service.note_verdict(&identity.user, &request, &verdict);
+                    told(&request, verdict)
+                }
                 Begun::Read(read) => service.read(read, request).await,
             }
         }
     }
 
-    /// Checks a request and says what has to be done for it.
+    fn begin(
+        &self,
+        caller: Caller<'_>,
+        request: &Request,
+        file: Option<&Description>,
+    ) -> Result<Begun, Refusal> {
+        Ok(match self.prepare(caller, request, file)? {
+            Prepared::Command(submission) => Begun::Command(self.engine.submit(*submission)),
+            Prepared::Read(read) => Begun::Read(read),
+        })
+    }
+
+    /// The file that a message names, if it names one: the sender's own, and kept from here on. A
+    /// crash between this and the message leaves a file too many, never a message without its.
+    pub(super) async fn named_file(
+        &self,
+        identity: &Identity,
+        request: &Request,
+    ) -> Result<Option<Description>, Refusal> {
+        let Some(upload) = wire::named_upload(request) else { return Ok(None) };
+        self.verifier.still_valid(identity).map_err(wire_auth)?;
+        let shop = request.shop().map(wire::shop_id);
+        let shop = shop.ok_or(Refusal::new(Code::InvalidRequest))?;
+        let looked_up = async {
+            let found = self.uploads.describe(&shop, &upload).await?;
+            match found.filter(|found| found.owner == identity.user) {
+                Some(_) => self.uploads.keep(&shop, &upload).await,
+                None => Ok(None),
+            }
+        };
+        let found = tokio::time::timeout(self.command_timeout, looked_up).await;
+        let found = found.map_err(|_| Refusal::new(Code::Timeout))?;
+        let found = found.map_err(|error| refusals::of_uploads(&error))?;
+        let problem = "you have sent this shop no such file: send it to /v1/uploads first";
+        let unknown = || Refusal::invalid_field("content.upload", problem);
+        found.map(Some).ok_or_else(unknown)
+    }
+
+    /// Checks a request and says what has to be done for it. `file` is what the request names.
     pub(super) fn prepare(
         &self,
         caller: Caller<'_>,
         request: &Request,
+        file: Option<&Description>,
     ) -> Result<Prepared, Refusal> {
         let identity = caller.identity;
         self.verifier.still_valid(identity).map_err(wire_auth)?;
@@ -105,19 +164,23 @@ impl Service {
             user: &identity.user,
             name: identity.name.as_deref().unwrap_or(identity.user.as_str()),
             present_ms: caller.present_ms,
+            attachment: file.map(|file| wire::Attachment {
+                media_type: file.media_type.as_str(),
+                size_bytes: file.size_bytes,
+            }),
         };
         let Some(translated) = wire::translate(request, &ask) else {
             return Ok(Prepared::Read(Box::new(Read { shop, identity: identity.clone() })));
         };
         let role = acting_role(identity, &shop, translated.roles)?;
-        let command = request.command_id().ok_or(Refusal::new(Code::InvalidRequest))?;
+        let named = request.command_id().map(|command| CommandIdentity {
+            command: wire::command_id(command),
+            payload_hash: payload_hash(request),
+        });
         let submission = Submission {
             actor: Actor { user: identity.user.clone(), role },
             command: translated.command,
-            identity: CommandIdentity {
-                command: wire::command_id(command),
-                payload_hash: payload_hash(request),
-            },
+            identity: named,
             deadline: Instant::now() + self.command_timeout,
             shop,
         };
@@ -136,10 +199,21 @@ impl Service {
             }
             Request::OrderList(list) => self.own_orders(shop, identity, list).await,
             Request::ShopSettings(change) => self.settings(shop, identity, change).await,
-            request => {
-                let name = request.type_name();
-                Err(Refusal::new(Code::UnknownRequest).detail("type", name))
-            }
+            Request::ChatOpen(_) => self.open_chat(shop, identity).await,
+            Request::ChatHistory(history) => self.chat_history(shop, identity, history).await,
+            request => self.read_desk(shop, identity, request).await,
+        }
+    }
+
+    /// Whoever logged out at a desk is linked to it by none of his sockets.
+    pub(super) fn note_verdict(
+        &self,
+        user: &UserId,
+        request: &Request,
+        verdict: &Result<Outcome, engine::Error>,
+    ) {
+        if let (Request::DeskLogOut(it), Ok(Outcome::Accepted(_))) = (request, verdict) {
+            self.links.on_log_out(&wire::shop_id(&it.shop), user);
         }
     }
 
@@ -182,7 +256,7 @@ impl Service {
     pub(super) async fn orders_of(
         &self,
         shop: &ShopId,
-        buyer: &hawker_domain::id::UserId,
+        buyer: &UserId,
         cursor: Option<&str>,
         limit: Option<u32>,
     ) -> Result<(Vec<OrderView>, Option<String>), Refusal> {
@@ -294,7 +368,7 @@ impl Service {
             shop: shop.clone(),
             actor,
             command,
-            identity: CommandIdentity { command: id, payload_hash },
+            identity: Some(CommandIdentity { command: id, payload_hash }),
             deadline: Instant::now() + self.command_timeout,
         };
         match self.engine.submit(submission).await {
@@ -382,13 +456,14 @@ pub(super) fn acting_role(
 ) -> Result<Role, Refusal> {
     let serves = identity.shops.contains(shop);
     let granted = |role: &&Role| identity.roles.contains(role) && (serves || **role == Role::Buyer);
-    let needed = wanted.first().copied().unwrap_or(Role::Service);
+    // The least that would do, whichever is the best.
+    let needed = wanted.iter().copied().min().unwrap_or(Role::Service);
     let refusal = || wire::rejection_refusal(&Rejection::Forbidden { needed });
     wanted.iter().find(granted).copied().ok_or_else(refusal)
 }
 
 /// Of the request as the caller meant it: his name for it on the connection does not count.
-fn payload_hash(request: &Request) -> u64 {
+pub(super) fn payload_hash(request: &Request) -> u64 {
     let mut bytes = Vec::with_capacity(256);
     codec::encode_request(RequestId::FIRST, request, &mut bytes);
     hash_of(&bytes)

@@ -3,6 +3,7 @@
 //! may take. Owns the connection's places in rooms; decides nothing about a shop.
 
 mod conversation;
+mod desks;
 mod greeting;
 mod presence;
 mod replies;

@@ -255,12 +255,12 @@ impl ShopTask {
             // The one answer that needs no proof: nothing was looked at.
             return reply.send(Err(Error::Timeout));
         }
-        let by = CommandRef {
+        let by = submission.identity.as_ref().map(|identity| CommandRef {
             user: submission.actor.user.clone(),
-            command: submission.identity.command.clone(),
-            payload_hash: submission.identity.payload_hash,
-        };
-        match self.remembered.find(&by) {
+            command: identity.command.clone(),
+            payload_hash: identity.payload_hash,
+        });
+        match by.as_ref().map_or(Known::New, |by| self.remembered.find(by)) {
             Known::Accepted(place) => return self.open.repeat(submission, reply, place),
             Known::Conflict => return self.open.conflict(reply),
             Known::New => {}
@@ -269,7 +269,7 @@ impl ShopTask {
             Ok(accepted) => {
                 let Submission { actor, command, .. } = &*submission;
                 let asked = Asked { actor, command, reply };
-                self.take(now, Some(by), accepted, Some(asked));
+                self.take(now, by, accepted, Some(asked));
             }
             Err(rejection) => self.open.refuse(reply, rejection),
         }

@@ -78,7 +78,7 @@ impl Driver {
             shop: shop_id(),
             actor: Actor { user: user_id(name), role },
             command: command.into(),
-            identity: CommandIdentity { command: command_id, payload_hash: count },
+            identity: Some(CommandIdentity { command: command_id, payload_hash: count }),
             deadline: Instant::now() + Duration::from_secs(5),
         })
     }

@@ -88,7 +88,7 @@ fn submission(id: &str, command: ShopCommand) -> Submission {
         shop: shop(),
         actor: Actor { user: UserId::parse("erp").unwrap(), role: Role::Service },
         command: Command::Shop(command),
-        identity: CommandIdentity { command: CommandId::parse(id).unwrap(), payload_hash: 7 },
+        identity: Some(CommandIdentity { command: CommandId::parse(id).unwrap(), payload_hash: 7 }),
         deadline: Instant::now() + Duration::from_secs(5),
     }
 }
@@ -186,7 +186,8 @@ async fn an_id_used_for_another_payload_is_a_conflict() {
     accepted(bench.engine.submit(create()).await);
     accepted(bench.engine.submit(rename("c1", "New")).await);
     let mut other = rename("c1", "Other");
-    other.identity.payload_hash = 8;
+    let identity = other.identity.take();
+    other.identity = identity.map(|it| CommandIdentity { payload_hash: 8, ..it });
     assert_eq!(bench.engine.submit(other).await, Err(Error::IdempotencyConflict));
     assert_eq!(name(&bench.engine).await.as_deref(), Some("New"));
 }
@@ -240,6 +241,20 @@ async fn a_refusal_changes_nothing_and_is_decided_afresh() {
     assert_eq!(early, Outcome::Refused(Rejection::ShopUnknown));
     accepted(bench.engine.submit(create()).await);
     accepted(bench.engine.submit(rename("c1", "New")).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_without_an_id_is_carried_out_each_time_and_its_entry_names_nobody() {
+    let bench = bench();
+    accepted(bench.engine.submit(create()).await);
+    for (round, changes) in [1, 1, 0].into_iter().enumerate() {
+        let name = if changes == 1 { format!("N{round}") } else { "N1".to_owned() };
+        let anonymous = Submission { identity: None, ..rename("unused", &name) };
+        assert_eq!(accepted(bench.engine.submit(anonymous).await).events.len(), changes);
+    }
+    let records = bench.engine.records(&shop(), 1, usize::MAX).await.unwrap();
+    assert!(records.iter().all(|record| record.entries[0].by.is_none()), "{records:?}");
+    assert_eq!(records.len(), 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,13 +1,14 @@
 //! What an accepted command answers on the wire, and the figures of a room.
 
 use hawker_domain::event::Event;
+use hawker_domain::event::desk::DeskEvent;
 use hawker_domain::money::Currency;
 use hawker_domain::time::Millis;
-use hawker_domain::view::{Change, RoomView, SaleView};
+use hawker_domain::view::{Change, DeskChange, RoomView, SaleView};
 use hawker_protocol::number::Minor;
-use hawker_protocol::{Answer, Code, Refusal, Request, reply};
+use hawker_protocol::{Answer, Code, Id, Refusal, Request, reply};
 
-use super::to_wire;
+use super::{desk, from_wire, to_wire};
 
 /// The `ok` of a request whose command was accepted: what happened, and what is there now. With
 /// `existing` it was there before.
@@ -44,6 +45,9 @@ pub fn answer(
             reply::Waitlisted { waiting: to_wire::waiting(&waiting) }.into()
         }
         Some(Change::Order(order)) => reply::OrderChanged { order: to_wire::order(&order) }.into(),
+        Some(Change::Desk(change)) => {
+            return of_desk(request, &change).ok_or_else(|| unanswered(request));
+        }
         Some(
             Change::Shop(_)
             | Change::Product(_)
@@ -52,15 +56,59 @@ pub fn answer(
             | Change::OrderReminder { .. }
             | Change::CommentDeleted { .. }
             | Change::Banned { .. }
-            | Change::Desk(_)
             | Change::Promo(_),
         )
-        | None => {
-            tracing::error!(request = request.type_name(), "an accepted command has no answer");
-            return Err(Refusal::new(Code::Internal));
-        }
+        | None => return Err(unanswered(request)),
     };
     Ok(answer)
+}
+
+fn unanswered(request: &Request) -> Refusal {
+    // Whoever never worked at the desk can leave it, and there is nothing of him to show.
+    if matches!(request, Request::DeskLogOut(_) | Request::DeskStatus(_) | Request::DeskCap(_)) {
+        return Refusal::new(Code::AgentUnknown);
+    }
+    // Whoever is not blocked is let in, also one of whom nobody has heard.
+    if matches!(request, Request::BuyerUnblock(_)) {
+        return Refusal::new(Code::ConversationUnknown);
+    }
+    tracing::error!(request = request.type_name(), "an accepted command has no answer");
+    Refusal::new(Code::Internal)
+}
+
+/// What a command of a chat or of the desk was about.
+fn of_desk(request: &Request, change: &DeskChange) -> Option<Answer> {
+    Some(match change {
+        DeskChange::Session { session, .. } => match request {
+            Request::ChatRate(_) => {
+                reply::ChatSessionChanged { session: desk::chat_session(session) }.into()
+            }
+            _ => reply::SessionChanged { session: desk::session(session) }.into(),
+        },
+        DeskChange::Clicked(click) => {
+            reply::ChatSessionChanged { session: desk::chat_session(&click.session) }.into()
+        }
+        DeskChange::Message(said) => {
+            let shop = from_wire::shop_id(request.shop()?);
+            reply::ChatSent { message: desk::message(&shop, &said.message) }.into()
+        }
+        DeskChange::Marks(view) => {
+            let conversation = desk::conversation(view);
+            match request {
+                Request::BuyerBlock(_) | Request::BuyerUnblock(_) => {
+                    reply::ConversationChanged { conversation }.into()
+                }
+                _ => reply::Marked { conversation }.into(),
+            }
+        }
+        DeskChange::Agent(view) => reply::AgentChanged { agent: desk::agent(view) }.into(),
+        DeskChange::Report(view) => reply::ReportChanged { report: desk::report(view) }.into(),
+        DeskChange::Policy(policy) => reply::PolicyChanged { policy: desk::policy(policy) }.into(),
+        DeskChange::Holiday(holiday) => {
+            reply::HolidayChanged { holiday: holiday.as_ref().map(desk::holiday) }.into()
+        }
+        DeskChange::Recalled { .. } | DeskChange::Alerts(_) | DeskChange::Texts => return None,
+    })
 }
 
 /// Answers that need nothing of the shop.
@@ -75,12 +123,44 @@ fn plain(request: &Request, events: &[Event]) -> Option<Answer> {
         | Request::RoomDeleteComment(_)
         | Request::SaleRemind(_)
         | Request::SaleWaitlistLeave(_)
-        | Request::SaleOfferDecline(_) => Some(reply::Done {}.into()),
+        | Request::SaleOfferDecline(_)
+        | Request::ChatTyping(_)
+        | Request::ChatRecall(_)
+        | Request::DeskTyping(_)
+        | Request::DeskRecall(_)
+        | Request::DeskNote(_)
+        | Request::DeskTag(_)
+        | Request::FaqRemove(_)
+        | Request::FaqCard(_)
+        | Request::QuickReplyRemove(_) => Some(reply::Done {}.into()),
+        Request::FaqSet(it) => {
+            let faq = it.faq.clone().or_else(|| events.iter().find_map(put_faq))?;
+            Some(reply::FaqSaved { faq }.into())
+        }
+        Request::QuickReplySet(it) => {
+            let named = it.quick_reply.clone();
+            let quick_reply = named.or_else(|| events.iter().find_map(put_quick_reply))?;
+            Some(reply::QuickReplySaved { quick_reply }.into())
+        }
         _ => None,
     }
 }
 
-fn restricted(room: hawker_protocol::Id, user: hawker_protocol::Id, events: &[Event]) -> Answer {
+fn put_faq(event: &Event) -> Option<Id> {
+    if let Event::Desk(DeskEvent::FaqPut { faq, .. }) = event {
+        return Some(to_wire::id(faq.clone()));
+    }
+    None
+}
+
+fn put_quick_reply(event: &Event) -> Option<Id> {
+    if let Event::Desk(DeskEvent::QuickReplyPut { quick_reply, .. }) = event {
+        return Some(to_wire::id(quick_reply.clone()));
+    }
+    None
+}
+
+fn restricted(room: Id, user: Id, events: &[Event]) -> Answer {
     let until = events.iter().find_map(|event| match event {
         Event::Muted { until, .. } | Event::Banned { until, .. } => *until,
         _ => None,

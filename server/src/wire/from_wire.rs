@@ -17,6 +17,8 @@ use hawker_protocol::number::{EpochMs, Minor as WireMinor, SpanMs as WireSpan};
 use hawker_protocol::{Id, Request, object, request};
 use uuid::Uuid;
 
+use super::from_desk::{Attachment, from_chat, from_desk};
+
 /// Who asks, as far as a command's content depends on it.
 #[derive(Debug, Clone, Copy)]
 pub struct Ask<'a> {
@@ -24,6 +26,8 @@ pub struct Ask<'a> {
     pub name: &'a str,
     /// How long this connection has been in the room the request names.
     pub present_ms: SpanMs,
+    /// The file that the request names, if it names one: see `named_upload`.
+    pub attachment: Option<Attachment<'a>>,
 }
 
 /// A request that changes state, as a command, and the roles that may send it, best first.
@@ -33,7 +37,7 @@ pub struct Translated {
     pub roles: &'static [Role],
 }
 
-const BUYER: &[Role] = &[Role::Buyer];
+pub(super) const BUYER: &[Role] = &[Role::Buyer];
 const COMMENTERS: &[Role] =
     &[Role::Streamer, Role::Agent, Role::Supervisor, Role::Manager, Role::Buyer];
 /// Who runs a room and its sales.
@@ -44,7 +48,8 @@ const MODERATORS: &[Role] =
 pub const KEEPERS: &[Role] = &[Role::Manager, Role::Service];
 
 /// The command of a request; `None` for what only reads or belongs to the connection. Settings
-/// are read before they are changed, so `shop.settings` is the edge's business too.
+/// are read before they are changed, so `shop.settings` and `desk.policy` are the edge's business
+/// too. Marks and typing are commands without a command id: the edge makes one up.
 pub fn translate(request: &Request, ask: &Ask<'_>) -> Option<Translated> {
     let (command, roles) = match request {
         Request::Hello(_)
@@ -57,13 +62,30 @@ pub fn translate(request: &Request, ask: &Ask<'_>) -> Option<Translated> {
         | Request::RoomList(_)
         | Request::RoomDashboard(_)
         | Request::OrderList(_)
-        | Request::ShopSettings(_) => return None,
+        | Request::ShopSettings(_)
+        | Request::ChatOpen(_)
+        | Request::ChatHistory(_)
+        | Request::DeskJoin(_)
+        | Request::DeskLeave(_)
+        | Request::DeskTeam(_)
+        | Request::DeskList(_)
+        | Request::DeskResponseRate(_)
+        | Request::DeskOpen(_)
+        | Request::DeskWatch(_)
+        | Request::DeskUnwatch(_)
+        | Request::DeskHistory(_)
+        | Request::DeskSearch(_)
+        | Request::DeskExport(_)
+        | Request::DeskQuickReplies(_)
+        | Request::DeskPolicy(_) => return None,
         Request::ShopFollow(_) => (Command::Shop(ShopCommand::Follow), BUYER),
         Request::ShopUnfollow(_) => (Command::Shop(ShopCommand::Unfollow), BUYER),
         request => from_room(request, ask)
             .map(|(command, roles)| (Command::Room(command), roles))
             .or_else(|| from_sale(request, ask).map(|(it, roles)| (Command::Sale(it), roles)))
-            .or_else(|| from_order(request, ask).map(|(it, roles)| (Command::Order(it), roles)))?,
+            .or_else(|| from_order(request, ask).map(|(it, roles)| (Command::Order(it), roles)))
+            .or_else(|| from_chat(request, ask))
+            .or_else(|| from_desk(request, ask))?,
     };
     Some(Translated { command, roles })
 }
@@ -224,7 +246,7 @@ pub fn fresh_id() -> String {
 
 /// The id of what a command makes. It follows from who sent which command, so that a repetition
 /// makes, and finds, the same thing.
-fn made_id(ask: &Ask<'_>, command: &Id) -> String {
+pub(super) fn made_id(ask: &Ask<'_>, command: &Id) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(ask.user.as_str().as_bytes()).update(b"/").update(command.as_str().as_bytes());
     hasher.finalize().to_hex()[..32].to_owned()
@@ -242,7 +264,7 @@ pub fn command_id(id: &Id) -> CommandId {
     CommandId::checked(id.as_str())
 }
 
-fn room(id: &Id) -> RoomId {
+pub(super) fn room(id: &Id) -> RoomId {
     RoomId::checked(id.as_str())
 }
 
@@ -258,11 +280,11 @@ fn product(id: &Id) -> ProductId {
     ProductId::checked(id.as_str())
 }
 
-fn user(id: &Id) -> UserId {
+pub(super) fn user(id: &Id) -> UserId {
     UserId::checked(id.as_str())
 }
 
-fn span(span: WireSpan) -> SpanMs {
+pub(super) fn span(span: WireSpan) -> SpanMs {
     SpanMs(span.0)
 }
 
@@ -270,7 +292,7 @@ fn minor(amount: WireMinor) -> Minor {
     Minor(amount.0)
 }
 
-fn at(at: EpochMs) -> Millis {
+pub(super) fn at(at: EpochMs) -> Millis {
     Millis(at.0)
 }
 
@@ -446,7 +468,7 @@ mod tests {
         let line = format!("{{\"id\":1,{}}}", fields.replace('$', command).replace('\n', " "));
         let (_, request) = parse_frame(&line).next().unwrap().unwrap();
         let user = UserId::parse(user).unwrap();
-        let ask = Ask { user: &user, name: "Ann", present_ms: SpanMs(0) };
+        let ask = Ask { user: &user, name: "Ann", present_ms: SpanMs(0), attachment: None };
         translate(&request, &ask).unwrap().command
     }
 

@@ -4,7 +4,7 @@ use hawker_domain::Rejection;
 use hawker_domain::shop::price::NotApplied;
 use hawker_protocol::{Code, Refusal};
 
-use super::to_wire;
+use super::{desk, to_wire};
 
 /// The refusals about coupons, refunds and draws: a pattern, so that none is forgotten.
 macro_rules! of_promotions {
@@ -214,7 +214,7 @@ fn with_reason(refusal: Refusal, why: NotApplied) -> Refusal {
 /// What the next step of an agent needs.
 fn with_desk_details(refusal: Refusal, rejection: &Rejection) -> Refusal {
     if let Rejection::SessionClosed { reason } = rejection {
-        return refusal.detail("reason", json(reason));
+        return refusal.detail("reason", json(&desk::close_reason(*reason)));
     }
     if let Rejection::SessionMoved { epoch } = rejection {
         return refusal.detail("epoch", *epoch);
@@ -229,13 +229,13 @@ fn with_desk_details(refusal: Refusal, rejection: &Rejection) -> Refusal {
         return refusal.detail("load", *load).detail("cap", *cap);
     }
     if let Rejection::AgentNotReady { status } = rejection {
-        return refusal.detail("status", json(status));
+        return refusal.detail("status", json(&desk::agent_status(*status)));
     }
     if let Rejection::LastAgent { waiting } = rejection {
         return refusal.detail("waiting", *waiting);
     }
     if let Rejection::ReportNotReady { state } = rejection {
-        return refusal.detail("state", json(state));
+        return refusal.detail("state", json(&desk::report_state(*state)));
     }
     if let Rejection::AlreadyRated { stars } = rejection {
         return refusal.detail("stars", *stars);

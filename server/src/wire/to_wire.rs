@@ -21,7 +21,7 @@ pub fn at(at: Millis) -> EpochMs {
     EpochMs(at.0)
 }
 
-fn span(span: SpanMs) -> WireSpan {
+pub(super) fn span(span: SpanMs) -> WireSpan {
     WireSpan(span.0)
 }
 

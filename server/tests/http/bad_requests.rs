@@ -98,6 +98,15 @@ async fn an_id_outside_its_alphabet_or_length_is_refused_wherever_it_stands() {
         (ask("PUT", "/v1/shops/acme/skus/a%7Db/stock").json(stock.clone()), "sku"),
         (ask("GET", &format!("/v1/shops/acme/orders/{too_long}")), "order"),
         (ask("GET", "/v1/shops/acme/orders?buyer=a%20b"), "buyer"),
+        (ask("GET", "/v1/shops/acme/conversations/a%20b"), "buyer"),
+        (ask("DELETE", "/v1/shops/acme/faq/q.1"), "faq"),
+        (ask("DELETE", "/v1/shops/acme/quick-replies/%00"), "quick_reply"),
+        (ask("GET", "/v1/shops/acme/sessions/0"), "session"),
+        (ask("GET", "/v1/shops/acme/sessions/-1"), "session"),
+        (ask("GET", "/v1/shops/acme/sessions/+1"), "session"),
+        (ask("GET", "/v1/shops/acme/sessions/1.0"), "session"),
+        (ask("GET", "/v1/shops/acme/sessions/x/reports"), "session"),
+        (ask("GET", "/v1/shops/acme/sessions/9007199254740992"), "session"),
         (ask("DELETE", "/v1/shops/acme/rooms/r1/mutes/%00"), "user"),
         (ask("POST", "/v1/shops/acme/rooms/r1/start").key("a b"), "Idempotency-Key"),
         (ask("POST", "/v1/shops/acme/rooms/r1/start").key(""), "Idempotency-Key"),
@@ -127,6 +136,21 @@ async fn a_query_that_is_wrong_names_its_field() {
         ("events?after=9007199254740992", "after"),
         ("events?wait_ms=1.5", "wait_ms"),
         ("events?after=1000", "after"),
+        ("agents?limit=0", "limit"),
+        ("agents?limit=201", "limit"),
+        ("agents?cursor=a%20b", "cursor"),
+        ("sessions?list=mine", "agent"),
+        ("sessions?list=open", "list"),
+        ("sessions?list=unassigned&cursor=x", "cursor"),
+        ("conversations/ann/messages?limit=101", "limit"),
+        ("conversations/ann/messages?before=-1", "before"),
+        ("conversations/ann/transcript?session=0", "session"),
+        ("messages?text=%20", "text"),
+        ("messages?text=red&cursor=x", "cursor"),
+        ("response-rate?from=0&until=x", "until"),
+        ("response-rate?from=0&until=1&by=week", "by"),
+        ("response-rate?from=0&until=1&agent=a1", "agent"),
+        ("response-rate?from=0&until=1&by=agent&cursor=a%20b", "cursor"),
     ] {
         let answer = bench.send(ask("GET", &format!("/v1/shops/acme/{query}"))).await;
         assert_eq!(answer.refused(400, "invalid_request")["field"], field, "{query}");
@@ -159,6 +183,46 @@ async fn figures_outside_their_range_are_refused() {
         assert_eq!(answer.refused(400, "invalid_request")["field"], field);
     }
     assert_eq!(bench.version().await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_body_about_the_desk_names_its_field() {
+    let bench = bench().await;
+    let version = bench.version().await;
+    let long = "x".repeat(4_001);
+    for (method, path, body, field) in [
+        ("PUT", "agents/a1/status", json!({ "status": "asleep" }), "status"),
+        ("PUT", "agents/a1/cap", json!({ "cap": 10_001 }), "cap"),
+        ("POST", "sessions/1/assign", json!({ "epoch": 0 }), "agent"),
+        ("POST", "sessions/1/assign", json!({ "epoch": -1, "agent": "a1" }), "epoch"),
+        ("POST", "sessions/1/close", json!({}), "epoch"),
+        ("POST", "sessions/1/reports", json!({ "reason": "x".repeat(501) }), "reason"),
+        ("PUT", "sessions/1/reports/p1/verdict", json!({ "verdict": "filed" }), "verdict"),
+        (
+            "POST",
+            "conversations/ann/messages",
+            json!({ "content": { "kind": "text", "text": long } }),
+            "content",
+        ),
+        (
+            "POST",
+            "conversations/ann/messages",
+            json!({ "content": { "kind": "question", "faq": "q1" } }),
+            "content",
+        ),
+        ("PUT", "faq/q1", json!({ "question": "When?" }), "answer"),
+        ("PUT", "faq-card", json!({ "questions": ["a", "b", "c", "d", "e", "f"] }), "questions"),
+        ("PUT", "quick-replies/t1", json!({ "text": 7 }), "text"),
+        ("PUT", "holiday", json!({ "until": 1 }), "from"),
+        ("PATCH", "desk-policy", json!({ "cap": 0 }), "cap"),
+        ("PATCH", "desk-policy", json!({ "owner_down": "panic" }), "owner_down"),
+    ] {
+        let asking = ask(method, &format!("/v1/shops/acme/{path}")).json(body);
+        let refusal = bench.send(asking).await.refused(400, "invalid_request");
+        let named = refusal["field"].as_str().unwrap_or_default();
+        assert_eq!(named.split('.').next(), Some(field), "{path}: {refusal}");
+    }
+    assert_eq!(bench.version().await, version);
 }
 
 #[tokio::test(start_paused = true)]

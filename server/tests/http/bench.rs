@@ -198,10 +198,13 @@ impl Default for FileRules {
     }
 }
 
-fn depot(folder: &Path, rules: &FileRules) -> Depot {
+fn store(folder: &Path, rules: &FileRules) -> Arc<dyn uploads::Uploads> {
     let disk_free_bytes_min = rules.disk_free_bytes_min;
     let options = uploads::Options { folder: folder.to_owned(), disk_free_bytes_min };
-    let store = Arc::new(uploads::Disk::open(options).unwrap());
+    Arc::new(uploads::Disk::open(options).unwrap())
+}
+
+fn depot(store: Arc<dyn uploads::Uploads>, rules: &FileRules) -> Depot {
     let options = hawker_server::edge::http::uploads::Options {
         image_bytes_max: IMAGE_BYTES_MAX as u64,
         video_bytes_max: VIDEO_BYTES_MAX as u64,
@@ -235,16 +238,18 @@ pub(crate) fn with_files(rules: FileRules) -> Bench {
     };
     let verifier = Arc::new(Verifier::new(auth, clock.clone()).unwrap());
     let timeout = Duration::from_secs(5);
-    let service = Arc::new(Service::new(engine.clone(), clock.clone(), verifier, timeout));
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), &rules);
+    let service = Service::new(engine.clone(), clock.clone(), verifier, store.clone(), timeout);
+    let service = Arc::new(service);
     let shutdown = CancellationToken::new();
     let options = Options { body_bytes_max: BODY_BYTES_MAX, request_ms: 10_000 };
     let rates = Arc::new(Limits::new(edge_options::rates(&Config::defaults().unwrap())));
-    let folder = tempfile::tempdir().unwrap();
     let state = Arc::new(ApiState {
         service: service.clone(),
         options,
         rates,
-        uploads: depot(folder.path(), &rules),
+        uploads: depot(store, &rules),
         shutdown: shutdown.clone(),
     });
     let router = router(state.clone()).merge(documents());
@@ -338,7 +343,10 @@ impl Bench {
             shop: acme(),
             actor,
             command: command.into(),
-            identity: CommandIdentity { command: CommandId::parse(&id).unwrap(), payload_hash: 1 },
+            identity: Some(CommandIdentity {
+                command: CommandId::parse(&id).unwrap(),
+                payload_hash: 1,
+            }),
             deadline: Instant::now() + Duration::from_secs(5),
         };
         self.engine.submit(submission).await.unwrap()

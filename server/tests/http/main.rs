@@ -7,6 +7,8 @@ mod bench;
 
 mod bad_requests;
 mod catalogue;
+mod conversations;
+mod desk;
 mod feed;
 mod orders;
 mod repetition;

@@ -40,12 +40,73 @@ async fn a_token_serves_the_shops_it_names_and_no_other() {
         in_acme("GET", "/buyers/ann"),
         in_acme("DELETE", "/buyers/ann"),
         in_acme("GET", "/staff"),
-    ] {
+    ]
+    .into_iter()
+    .chain(at_the_desk().into_iter().map(|(asking, _, _)| asking))
+    {
         bench.send(asking.token(elsewhere())).await.refused(403, "forbidden");
     }
     let shop = json!({ "shop": "acme2", "name": "Acme", "currency": "USD" });
     bench.send(ask("POST", "/v1/shops").json(shop)).await.refused(403, "forbidden");
     assert_eq!(bench.version().await, version);
+}
+
+/// Requests about the desk, with a role that is not enough for each, and the least that is.
+fn at_the_desk() -> Vec<(Asking, Role, &'static str)> {
+    let status = json!({ "status": "off" });
+    let assign = json!({ "epoch": 0, "agent": "a1" });
+    let end = json!({ "epoch": 0 });
+    let verdict = json!({ "verdict": "upheld" });
+    let says = json!({ "content": { "kind": "text", "text": "Hello" } });
+    let faq = json!({ "question": "When?", "answer": "Soon" });
+    let rate = "/response-rate?from=0&until=1";
+    vec![
+        (in_acme("GET", "/agents"), Role::Streamer, "agent"),
+        (in_acme("PUT", "/agents/a1/status").json(status), Role::Service, "agent"),
+        (in_acme("PUT", "/agents/a1/cap").json(json!({ "cap": 1 })), Role::Buyer, "agent"),
+        (in_acme("GET", "/sessions?list=unassigned"), Role::Buyer, "agent"),
+        (in_acme("GET", "/sessions/1"), Role::Streamer, "agent"),
+        (in_acme("POST", "/sessions/1/assign").json(assign), Role::Agent, "supervisor"),
+        (in_acme("POST", "/sessions/1/transfer").json(end.clone()), Role::Service, "agent"),
+        (in_acme("POST", "/sessions/1/close").json(end.clone()), Role::Service, "agent"),
+        (in_acme("POST", "/sessions/1/no-reply").json(end), Role::Streamer, "agent"),
+        (in_acme("GET", "/sessions/1/reports"), Role::Buyer, "agent"),
+        (
+            in_acme("POST", "/sessions/1/reports").json(json!({ "reason": "spam" })),
+            Role::Streamer,
+            "agent",
+        ),
+        (
+            in_acme("PUT", "/sessions/1/reports/p1/verdict").json(verdict),
+            Role::Supervisor,
+            "manager",
+        ),
+        (in_acme("GET", "/conversations/ann"), Role::Buyer, "agent"),
+        (in_acme("GET", "/conversations/ann/messages"), Role::Streamer, "agent"),
+        (in_acme("POST", "/conversations/ann/messages").json(says), Role::Buyer, "agent"),
+        (in_acme("GET", "/conversations/ann/transcript"), Role::Agent, "supervisor"),
+        (in_acme("GET", "/conversations/ann/transcript?download=1"), Role::Buyer, "supervisor"),
+        (in_acme("PUT", "/conversations/ann/block"), Role::Streamer, "agent"),
+        (in_acme("DELETE", "/conversations/ann/block"), Role::Buyer, "agent"),
+        (in_acme("GET", "/messages?text=red"), Role::Streamer, "agent"),
+        (in_acme("GET", "/faq"), Role::Buyer, "agent"),
+        (in_acme("PUT", "/faq/q1").json(faq), Role::Agent, "supervisor"),
+        (in_acme("DELETE", "/faq/q1"), Role::Agent, "supervisor"),
+        (in_acme("PUT", "/faq-card").json(json!({ "questions": [] })), Role::Agent, "supervisor"),
+        (in_acme("GET", "/quick-replies"), Role::Streamer, "agent"),
+        (
+            in_acme("PUT", "/quick-replies/t1").json(json!({ "text": "Hello" })),
+            Role::Agent,
+            "supervisor",
+        ),
+        (in_acme("DELETE", "/quick-replies/t1"), Role::Agent, "supervisor"),
+        (in_acme("GET", "/holiday"), Role::Buyer, "agent"),
+        (in_acme("PUT", "/holiday").json(json!({ "from": 0 })), Role::Agent, "supervisor"),
+        (in_acme("DELETE", "/holiday"), Role::Streamer, "supervisor"),
+        (in_acme("GET", "/desk-policy"), Role::Streamer, "agent"),
+        (in_acme("PATCH", "/desk-policy").json(json!({ "cap": 1 })), Role::Supervisor, "manager"),
+        (in_acme("GET", rate), Role::Agent, "supervisor"),
+    ]
 }
 
 #[tokio::test(start_paused = true)]
@@ -72,7 +133,10 @@ async fn each_role_does_its_own() {
         (in_acme("GET", "/rooms/r1/dashboard"), Role::Buyer, "streamer"),
         (in_acme("GET", ""), Role::Buyer, "service"),
         (in_acme("PUT", "/rooms/r1/mutes/bob"), Role::Buyer, "streamer"),
-    ] {
+    ]
+    .into_iter()
+    .chain(at_the_desk())
+    {
         let refusal = bench.send(asking.by("sam", role)).await.refused(403, "forbidden");
         assert_eq!(refusal["needed"], needed, "{role:?}");
     }

@@ -9,6 +9,8 @@ mod closing;
 mod command_line;
 mod compression;
 mod conversation;
+mod desk;
+mod desk_http;
 mod hawker;
 mod restart;
 mod tokens;

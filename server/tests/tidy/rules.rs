@@ -62,9 +62,11 @@ pub(crate) const IMPORTS: &[Row] = &[
             "engine::CommitSink",
             "journal::Committed",
             "journal::Lease",
+            "clock",
         ],
         because: "it turns what the journal proves committed into frames and into the snapshots \
-                  that the hub answers joins from, and never asks a shop",
+                  that the hub answers joins from, and never asks a shop; a desk's snapshot says \
+                  what time it is",
     },
     Row {
         module: "edge",

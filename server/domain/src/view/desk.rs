@@ -203,6 +203,13 @@ pub struct AgentView {
     pub version: u64,
 }
 
+/// Some of the team, by their ids; those behind `next` follow.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TeamPage {
+    pub agents: Vec<AgentView>,
+    pub next: Option<UserId>,
+}
+
 /// What a supervisor should look at now.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct AlertsView {

@@ -13,21 +13,30 @@ pub(super) struct Person {
 }
 
 pub(super) fn connect(house: &House, name: &str, room: Option<&str>) -> Person {
+    enter(house, name, room.map(topic))
+}
+
+/// Somebody who hears a topic.
+pub(super) fn connect_to(house: &House, name: &str, topic: &Topic) -> Person {
+    enter(house, name, Some(topic.clone()))
+}
+
+fn enter(house: &House, name: &str, topic: Option<Topic>) -> Person {
     let (pipe, client) = Pipe::new();
     let reader = house.hub.connect(pipe, &[]);
     let connection = reader.connection().clone();
     let registration = house.hub.connections().admit(&connection, &user_id(name), 8).unwrap();
-    let membership = room.map(|room| house.hub.join(&topic(room), &connection).start());
+    let membership = topic.map(|topic| house.hub.join(&topic, &connection).start());
     Person { client, _reader: reader, _registration: registration, _membership: membership }
 }
 
 impl Person {
     /// The types of what was heard since the last time.
-    async fn hears(&mut self) -> Vec<String> {
+    pub(super) async fn hears(&mut self) -> Vec<String> {
         self.lines().await.iter().map(|line| line["type"].as_str().unwrap().to_owned()).collect()
     }
 
-    async fn lines(&mut self) -> Vec<Value> {
+    pub(super) async fn lines(&mut self) -> Vec<Value> {
         pass(Duration::from_millis(200)).await;
         self.heard()
     }

@@ -9,6 +9,8 @@ use hawker_domain::command::{Actor, Command, Role};
 use hawker_domain::id::{CommandId, ShopId};
 use hawker_domain::shop::Shop;
 use hawker_domain::time::{Millis, SpanMs};
+use hawker_protocol::limits::NUMBER_MAX;
+use hawker_protocol::number::SessionId;
 use hawker_protocol::{Answer, Code, Id, Refusal, Request as Asked, codec};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
@@ -154,6 +156,16 @@ impl Call {
         id_in(&self.path, name)
     }
 
+    /// The number of the session in the path.
+    pub(super) fn session(&self) -> Result<SessionId, Refusal> {
+        let found = self.path.iter().find(|(key, _)| key == "session");
+        let digits = found.map(|(_, text)| text.as_str()).unwrap_or_default();
+        let is_plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+        let number = digits.parse().ok().filter(|it| is_plain && (1..=NUMBER_MAX).contains(it));
+        let problem = "must be a number from 1";
+        number.map(SessionId).ok_or_else(|| Refusal::invalid_field("session", problem))
+    }
+
     pub(super) fn shop(&self) -> Result<ShopId, Refusal> {
         self.id("shop").map(|shop| wire::shop_id(&shop))
     }
@@ -210,6 +222,15 @@ impl Call {
         &self.state
     }
 
+    /// People have the rate they have on their sockets; a system of the shop speaks to many.
+    pub(super) fn check_speaker(&self) -> Result<(), Refusal> {
+        let role = acting_role(&self.identity, &self.shop()?, wire::SPEAKERS)?;
+        if role == Role::Service {
+            return Ok(());
+        }
+        check_rate(&self.state, &self.identity, Class::Chat)
+    }
+
     /// Carries out what a socket could ask as well.
     pub(super) async fn perform(&self, request: impl Into<Asked>) -> Answered {
         ok(&self.answer(request).await?)
@@ -220,7 +241,8 @@ impl Call {
         created(&self.answer(request).await?)
     }
 
-    async fn answer(&self, request: impl Into<Asked>) -> Result<Answer, Refusal> {
+    /// Its answer, for those who show it in another form.
+    pub(super) async fn answer(&self, request: impl Into<Asked>) -> Result<Answer, Refusal> {
         let caller = Caller { identity: &self.identity, present_ms: SpanMs(0) };
         self.state.service.perform(caller, request.into()).await
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use axum::response::{IntoResponse, Response};
+use hawker_protocol::number::SessionId;
 use hawker_protocol::refusal::ErrorBody;
 use hawker_protocol::schema::asyncapi;
 use hawker_protocol::{Code, Id};
@@ -20,7 +21,9 @@ static ASYNCAPI: LazyLock<String> = LazyLock::new(|| pretty(&asyncapi()));
 const ABOUT: &str = "For a shop's other systems, not for pages in browsers: no answer carries CORS \
     headers, requests with a foreign `Origin` are refused, and a buyer's page talks over the \
     socket. The token's claim `shop` names the shops it serves; its roles say what it may do \
-    there: `service` and `manager` all of it, `streamer` rooms and sales. Ids are texts of 1 to 64 \
+    there: `service` and `manager` all of it, `streamer` rooms and sales, `agent` and `supervisor` \
+    the service desk; what is done as a person of the desk (status, cap, assign, transfer, close) \
+    takes a person's role. Ids are texts of 1 to 64 \
     characters of A-Z, a-z, 0-9, _ and -; money is an integer of minor units; times are epoch \
     milliseconds. Every answer that is not 2xx is an `ErrorBody`; programs read its `code`. The \
     exceptions are a head that is not HTTP (400) or larger than 16 KiB (431): these are answered \
@@ -143,7 +146,11 @@ fn names_in(path: &str) -> impl Iterator<Item = &str> {
 }
 
 fn path_parameter(name: &str) -> Value {
-    json!({ "name": name, "in": "path", "required": true, "schema": id_schema() })
+    let schema = match name {
+        "session" => serde_json::to_value(SessionId::schema()).unwrap_or_default(),
+        _ => id_schema(),
+    };
+    json!({ "name": name, "in": "path", "required": true, "schema": schema })
 }
 
 fn idempotency_key() -> Value {

@@ -13,13 +13,15 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::Surroundings;
+use super::desks::Desks;
 use super::replies::Replies;
 use super::seats::Seats;
 use crate::edge::auth::Identity;
 use crate::edge::limits::{Class, Excess, Excesses, Verdict};
+use crate::edge::link::Link;
 use crate::edge::service::{Caller, Prepared, wire_auth};
 use crate::hub::Topic;
-use crate::hub::{Connection, Frame, Registration};
+use crate::hub::{Connection, Frame, Registration, Resumed};
 use crate::wire;
 
 /// Rooms one connection may be in at a time: a viewer is in one, a manager's console in a few.
@@ -32,7 +34,14 @@ pub(super) struct Conversation {
     seats: Seats,
     /// There from the first request on that a shop answers.
     replies: Option<Arc<Replies>>,
-    /// Requests past a rate, and lines that could not be read, lately.
+    /// There from the first desk or watched conversation on.
+    pub(super) desks: Option<Box<Desks>>,
+    lately: Option<Box<Lately>>,
+}
+
+/// Requests past a rate, and lines that could not be read, lately. Most have neither.
+#[derive(Default)]
+struct Lately {
     excesses: Excesses,
     errors: Excesses,
 }
@@ -56,13 +65,17 @@ impl Conversation {
             identity,
             seats: Seats::default(),
             replies: None,
-            excesses: Excesses::default(),
-            errors: Excesses::default(),
+            desks: None,
+            lately: None,
         }
     }
 
-    fn connection(&self) -> &Arc<Connection> {
+    pub(super) fn connection(&self) -> &Arc<Connection> {
         self.registration.connection()
+    }
+
+    pub(super) fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     fn now(&self) -> Millis {
@@ -82,8 +95,9 @@ impl Conversation {
             Ok(request) => request,
             Err((id, refusal)) => {
                 self.refuse(id, &refusal);
-                let options = self.around.rates.options();
-                return match self.errors.on_excess(options, self.now()) {
+                let (options, now) = (self.around.rates.options(), self.now());
+                let errors = &mut self.lately.get_or_insert_default().errors;
+                return match errors.on_excess(options, now) {
                     Verdict::Refuse => Ok(()),
                     Verdict::Close => Err(CloseCode::TooManyErrors),
                 };
@@ -92,7 +106,9 @@ impl Conversation {
         if let Err(excess) = self.check_rates(&request) {
             let refusal = Refusal::new(Code::RateLimited).retry_after_ms(excess.retry_after_ms);
             self.refuse(Some(id), &refusal);
-            return match self.excesses.on_excess(self.around.rates.options(), self.now()) {
+            let (options, now) = (self.around.rates.options(), self.now());
+            let excesses = &mut self.lately.get_or_insert_default().excesses;
+            return match excesses.on_excess(options, now) {
                 Verdict::Refuse => Ok(()),
                 Verdict::Close => Err(CloseCode::RateLimited),
             };
@@ -107,8 +123,11 @@ impl Conversation {
         match request {
             Request::RoomComment(_) => rates.check_user(user, Class::Comment),
             Request::SaleClaim(_) => rates.check_user(user, Class::Claim),
-            Request::RoomJoin(_) => rates.check_user(user, Class::Join),
+            Request::RoomJoin(_) | Request::DeskJoin(_) => rates.check_user(user, Class::Join),
             Request::RoomLike(_) => rates.check_user(user, Class::Like),
+            Request::ChatSend(_) | Request::ChatFaq(_) | Request::DeskSend(_) => {
+                rates.check_user(user, Class::Chat)
+            }
             _ => Ok(()),
         }
     }
@@ -123,12 +142,16 @@ impl Conversation {
             Request::RoomLeave(leave) => self.on_leave(id, &leave),
             Request::RoomLike(like) => self.on_like(id, &like),
             Request::RoomWatch(watch) => self.on_watch(id, &watch),
-            request => self.on_shop_request(id, request),
+            Request::DeskJoin(join) => self.on_desk_join(id, &join).await,
+            Request::DeskLeave(leave) => self.on_desk_leave(id, &leave),
+            Request::DeskWatch(watch) => self.on_desk_watch(id, &watch).await,
+            Request::DeskUnwatch(unwatch) => self.on_desk_unwatch(id, &unwatch),
+            request => self.on_shop_request(id, request).await,
         }
     }
 
     /// Requests that a shop answers: queued here in their order, answered when they are durable.
-    fn on_shop_request(&mut self, id: RequestId, request: Request) {
+    async fn on_shop_request(&mut self, id: RequestId, request: Request) {
         let limit = self.around.options.requests_in_flight_max;
         let replies = Arc::clone(self.replies.get_or_insert_default());
         if replies.in_flight() >= limit {
@@ -143,9 +166,19 @@ impl Conversation {
         };
         let caller = Caller { identity: &self.identity, present_ms };
         let service = &self.around.service;
-        let prepared = service.prepare(caller, &request);
+        let file = service.named_file(&self.identity, &request).await;
+        let prepared = file.and_then(|file| service.prepare(caller, &request, file.as_ref()));
         let place = Replies::expect(&replies, id);
         match prepared {
+            Ok(Prepared::Command(submission)) if matches!(request, Request::DeskLogOut(_)) => {
+                let verdict = service.engine().submit(*submission);
+                let (service, user) = (service.clone(), self.identity.user.clone());
+                tokio::spawn(async move {
+                    let verdict = verdict.await;
+                    service.note_verdict(&user, &request, &verdict);
+                    place.verdict(request, verdict);
+                });
+            }
             Ok(Prepared::Command(submission)) => {
                 let hear = move |verdict| place.verdict(request, verdict);
                 service.engine().submit_to(*submission, hear);
@@ -184,6 +217,7 @@ impl Conversation {
             Ok(identity) if identity.user == self.identity.user => {
                 let expires_at = EpochMs(identity.expires_at.0);
                 self.identity = identity;
+                self.leave_foreign_desks();
                 self.reply(id, &reply::Refreshed { expires_at });
             }
             Ok(_) => {
@@ -280,10 +314,23 @@ impl Conversation {
     }
 
     async fn resume_one(&mut self, at: &request::ResumeAt, deadline: Instant) -> Resumption {
-        let hawker_protocol::Topic::Room { shop, room } = &at.topic else {
-            let message = "this server resumes rooms only";
-            return Resumption::refused(at, Refusal::with_message(Code::UnknownRequest, message));
-        };
+        match &at.topic {
+            hawker_protocol::Topic::Room { shop, room } => {
+                self.resume_room(at, (shop, room), deadline).await
+            }
+            hawker_protocol::Topic::Desk { shop } => self.resume_desk(at, shop, deadline).await,
+            hawker_protocol::Topic::Conversation { shop, buyer } => {
+                self.resume_conversation(at, (shop, buyer), deadline).await
+            }
+        }
+    }
+
+    async fn resume_room(
+        &mut self,
+        at: &request::ResumeAt,
+        (shop, room): (&Id, &Id),
+        deadline: Instant,
+    ) -> Resumption {
         let topic = topic(shop, room);
         let entry = tokio::time::timeout_at(deadline, self.enter(&topic, shop, room)).await;
         let entry = match entry.unwrap_or(Err(Refusal::new(Code::Timeout))) {
@@ -294,21 +341,19 @@ impl Conversation {
         let (key, user) = (&self.around.presence, &self.identity.user);
         let signed = at.presence.as_ref();
         let joined_at = signed.and_then(|it| key.verify(it, user, &topic, now)).unwrap_or(now);
-        // An epoch that is no number of ours is another history.
-        let epoch = at.epoch.parse().unwrap_or(0);
-        let resumed = self.around.hub.resume(&topic, epoch, at.seq.0, self.connection());
+        let resumed = self.resume_topic(&topic, at);
         let answer = reply::Resumed {
-            topic: at.topic.clone(),
-            epoch: resumed.epoch.to_string(),
-            seq: resumed.seq,
-            recovered: resumed.recovered,
-            missed: resumed.missed.iter().filter_map(|line| raw(line)).collect(),
-            snapshot: resumed.snapshot.as_deref().and_then(raw),
             me: Some(me(&entry)),
             presence: Some(key.sign(user, &topic, joined_at)),
-            error: None,
+            ..resumed_at(at, &resumed)
         };
-        Resumption { answer, seat: Some((resumed, joined_at)) }
+        Resumption { answer, seat: Some(Taken::Room(resumed, joined_at)) }
+    }
+
+    /// An epoch that is no number of ours is another history.
+    pub(super) fn resume_topic(&self, topic: &Topic, at: &request::ResumeAt) -> Resumed {
+        let epoch = at.epoch.parse().unwrap_or(0);
+        self.around.hub.resume(topic, epoch, at.seq.0, self.connection())
     }
 
     /// The reply to hello; the pushes of the resumed topics flow after it.
@@ -327,8 +372,11 @@ impl Conversation {
             resumed: answers,
         };
         self.reply(id, &welcome);
-        for (resumed, joined_at) in seats.into_iter().flatten() {
-            self.seats.sit(resumed.start(), joined_at);
+        for taken in seats.into_iter().flatten() {
+            match taken {
+                Taken::Room(resumed, joined_at) => self.seats.sit(resumed.start(), joined_at),
+                Taken::Desk(link, resumed) => self.sit_at_desk(link, resumed.start()),
+            }
         }
     }
 
@@ -345,13 +393,13 @@ impl Conversation {
         send_line(self.connection(), &line);
     }
 
-    fn reply(&self, id: RequestId, ok: &impl serde::Serialize) {
+    pub(super) fn reply(&self, id: RequestId, ok: &impl serde::Serialize) {
         let mut line = Vec::with_capacity(256);
         codec::encode_ok(id, ok, &mut line);
         send_line(self.connection(), &line);
     }
 
-    fn refuse(&self, id: Option<RequestId>, refusal: &Refusal) {
+    pub(super) fn refuse(&self, id: Option<RequestId>, refusal: &Refusal) {
         let code = refusal.code.as_str();
         metrics::counter!("hawker_edge_refusals_total", "code" => code).increment(1);
         let mut line = Vec::with_capacity(256);
@@ -362,12 +410,17 @@ impl Conversation {
 
 /// A topic that goes on, and the place that is taken once the welcome is out.
 pub(super) struct Resumption {
-    answer: reply::Resumed,
-    seat: Option<(crate::hub::Resumed, Millis)>,
+    pub(super) answer: reply::Resumed,
+    pub(super) seat: Option<Taken>,
+}
+
+pub(super) enum Taken {
+    Room(Resumed, Millis),
+    Desk(Link, Resumed),
 }
 
 impl Resumption {
-    fn refused(at: &request::ResumeAt, refusal: Refusal) -> Self {
+    pub(super) fn refused(at: &request::ResumeAt, refusal: Refusal) -> Self {
         let answer = reply::Resumed {
             topic: at.topic.clone(),
             epoch: at.epoch.to_string(),
@@ -393,8 +446,23 @@ fn topic(shop: &Id, room: &Id) -> Topic {
     Topic::room(&wire::shop_id(shop), &wire::room_id(room))
 }
 
+/// What every topic of the hub says of itself when it goes on.
+pub(super) fn resumed_at(at: &request::ResumeAt, resumed: &Resumed) -> reply::Resumed {
+    reply::Resumed {
+        topic: at.topic.clone(),
+        epoch: resumed.epoch.to_string(),
+        seq: resumed.seq,
+        recovered: resumed.recovered,
+        missed: resumed.missed.iter().filter_map(|line| raw(line)).collect(),
+        snapshot: resumed.snapshot.as_deref().and_then(raw),
+        me: None,
+        presence: None,
+        error: None,
+    }
+}
+
 /// A line we encoded ourselves, to stand inside another.
-fn raw(line: &[u8]) -> Option<Box<RawValue>> {
+pub(super) fn raw(line: &[u8]) -> Option<Box<RawValue>> {
     RawValue::from_string(String::from_utf8(line.to_vec()).ok()?).ok()
 }
 

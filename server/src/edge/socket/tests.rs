@@ -1,9 +1,15 @@
 //! Ring 3: whole conversations over a fake socket, with a real engine on the memory journal and
 //! tokio's paused clock.
 
+mod chats;
+mod desks;
 mod greetings;
 mod rooms;
+mod shelf;
 mod sizes;
+mod transcripts;
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use hawker_domain::Role;
 use hawker_domain::settings::Settings;
@@ -23,6 +29,10 @@ use crate::hub;
 use crate::hub::fake::{Client, Pipe};
 use crate::journal::Journal;
 use crate::journal::memory::{Faults, Memory};
+use shelf::Shelf;
+
+/// Numbers the commands of everybody in all tests.
+static COMMANDS: AtomicU64 = AtomicU64::new(0);
 
 const SECRET: &[u8] = b"0123456789-abcdefghij-ABCDEFGHIJ";
 const HOUR: SpanMs = SpanMs::hours(1);
@@ -33,6 +43,7 @@ struct House {
     around: Arc<Surroundings>,
     driver: Driver,
     faults: Faults,
+    shelf: Arc<Shelf>,
     clock: Clock,
     seats: Seats,
     minter: Minter,
@@ -53,7 +64,7 @@ impl House {
     async fn with(requests: u32) -> Self {
         let (memory, clock) = (Memory::new(), Clock::starting_at(START));
         let bus: Arc<dyn Bus> = Arc::new(Local::new());
-        let delivery = Delivery::new(delivery::Options::default(), bus.clone());
+        let delivery = Delivery::new(delivery::Options::default(), bus.clone(), clock.clone());
         let hub = Hub::new(hub::Options::default(), delivery.clone());
         bus.subscribe(hub.clone());
         tokio::spawn(delivery.clone().run());
@@ -65,7 +76,8 @@ impl House {
         driver.run_sale(flash(in_room("r1"), 5)).await;
 
         let verifier = Arc::new(Verifier::new(auth_options(), clock.clone()).unwrap());
-        let service = Service::new(engine, clock.clone(), verifier, Duration::from_secs(5));
+        let (shelf, timeout) = (Arc::new(Shelf::default()), Duration::from_secs(5));
+        let service = Service::new(engine, clock.clone(), verifier, shelf.clone(), timeout);
         let rate = Rate { per_s: 10, burst: requests };
         let rates = limits::Options {
             request: rate,
@@ -88,6 +100,7 @@ impl House {
             around: Arc::new(around),
             driver,
             faults: memory.faults(),
+            shelf,
             clock,
             seats: Seats::new(places),
             minter: Minter::new("hawker", "hawker", SECRET).unwrap(),
@@ -111,6 +124,21 @@ impl House {
         let (roles, shops) = (vec![Role::Buyer], vec![]);
         let grant = Grant { user: user_id(name), name: None, roles, shops, sid: None, ttl };
         self.minter.mint(&grant, at).unwrap()
+    }
+
+    fn staff_token(&self, name: &str, role: Role, shop: &str) -> String {
+        let shops = vec![hawker_domain::id::ShopId::parse(shop).unwrap()];
+        let roles = vec![role];
+        let grant = Grant { user: user_id(name), name: None, roles, shops, sid: None, ttl: HOUR };
+        self.minter.mint(&grant, self.clock.now()).unwrap()
+    }
+
+    /// Somebody of the staff of the shop, on a connection that has said hello.
+    async fn staff(&self, name: &str, role: Role) -> Guest {
+        let mut guest = self.connect();
+        let answer = guest.hello(&self.staff_token(name, role, "acme"), json!([])).await;
+        assert_eq!(answer["ok"]["user"], name, "{answer}");
+        guest
     }
 
     /// A connection that has said hello.
@@ -157,6 +185,28 @@ impl Guest {
         reply.cloned().unwrap_or_else(|| panic!("no reply to {line}: {heard:?}"))
     }
 
+    /// The same of the shop.
+    async fn ask_shop(&mut self, kind: &str, mut fields: Value) -> Value {
+        fields["shop"] = "acme".into();
+        self.ask(kind, fields).await
+    }
+
+    /// What the shop says yes to, under a command id of its own.
+    async fn act(&mut self, kind: &str, mut fields: Value) -> Value {
+        let count = COMMANDS.fetch_add(1, Ordering::Relaxed);
+        fields["command_id"] = format!("act-{count}").into();
+        let mut reply = self.ask_shop(kind, fields).await;
+        assert!(reply["ok"].is_object(), "{kind}: {reply}");
+        reply["ok"].take()
+    }
+
+    /// What the shop answers to a question.
+    async fn read(&mut self, kind: &str, fields: Value) -> Value {
+        let mut reply = self.ask_shop(kind, fields).await;
+        assert!(reply["ok"].is_object(), "{kind}: {reply}");
+        reply["ok"].take()
+    }
+
     /// The same about the room.
     async fn ask_room(&mut self, kind: &str, mut fields: Value) -> Value {
         fields["shop"] = "acme".into();
@@ -191,6 +241,10 @@ impl Guest {
 
 fn code(reply: &Value) -> &str {
     reply["error"]["code"].as_str().unwrap_or("accepted")
+}
+
+fn text(said: &str) -> Value {
+    json!({ "content": { "kind": "text", "text": said } })
 }
 
 fn claim_of(command_id: &str, quantity: u32) -> Value {

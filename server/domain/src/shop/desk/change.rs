@@ -101,7 +101,10 @@ impl Shop {
             | DeskEvent::AgentCapSet { agent, .. } => touched.agent(agent),
             DeskEvent::LinksLost { .. } => touched.team = true,
             DeskEvent::HolidaySet { .. } => touched.holiday = true,
-            DeskEvent::DeskPolicySet { .. } => touched.policy = true,
+            DeskEvent::DeskPolicySet { .. } => {
+                touched.policy = true;
+                touched.alerts = true;
+            }
             DeskEvent::FaqPut { .. }
             | DeskEvent::FaqRemoved { .. }
             | DeskEvent::FaqCardSet { .. }
@@ -241,14 +244,14 @@ impl Desk {
     }
 
     /// The message that `sent` was about. Where its body is gone, as after a restart, it is told
-    /// as it was asked for.
+    /// as it was asked for, and a quick reply as it would be filled in now.
     fn told(&self, sent: &MessageSent, content: &Content, at: Millis) -> MessageView {
         let repeated = || Message {
             seq: sent.seq,
             at,
             session: sent.session,
             from: sent.from.clone(),
-            content: Some(content.clone()),
+            content: Some(self.worded(content)),
         };
         let kept = self.said(&sent.buyer, sent.seq);
         kept.unwrap_or_else(|| MessageView {
@@ -256,6 +259,14 @@ impl Desk {
             owner: self.owner_with(&sent.buyer),
             message: repeated(),
         })
+    }
+
+    fn worded(&self, content: &Content) -> Content {
+        let Content::QuickReply { quick_reply, variables } = content else {
+            return content.clone();
+        };
+        let filled = self.filled_quick_reply(quick_reply, variables);
+        filled.map_or_else(|_| content.clone(), Content::Text)
     }
 
     /// The messages of a click, which are the last one's where this is its double. Where their

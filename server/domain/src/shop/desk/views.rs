@@ -2,10 +2,11 @@
 //! what a shown place in the queue promises: it never becomes worse.
 
 use std::num::NonZeroU32;
+use std::ops::Bound;
 
 use super::Desk;
 use super::assignment::Ticket;
-use super::session::{Answer, Moment, Open, Place, Row};
+use super::session::{Answer, Moment, Open, Place, Row, Slot};
 use crate::command::Holiday;
 use crate::event::desk::Why;
 use crate::id::{ReportId, SessionId, UserId};
@@ -14,7 +15,7 @@ use crate::shop::Shop;
 use crate::time::Millis;
 use crate::view::desk::{
     AgentView, AlertsView, AnswerState, ChatView, ConversationView, Position, PositionView,
-    ReportView, SessionState, SessionView, TextsView,
+    ReportView, SessionState, SessionView, TeamPage, TextsView,
 };
 
 /// Nobody counts further back: it would cost a walk, and tell a buyer nothing.
@@ -84,6 +85,18 @@ impl Shop {
     pub fn team_view(&self) -> Vec<AgentView> {
         let version = self.desk.events;
         self.desk.agents.iter().map(|agent| agent.view(version)).collect()
+    }
+
+    /// The next `agents_max` of the team behind `after`, in the order of their ids.
+    pub fn team_page(&self, after: Option<&UserId>, agents_max: usize) -> TeamPage {
+        let desk = &self.desk;
+        let behind = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        let mut following = desk.by_name.range::<UserId, _>(behind);
+        let page = following.by_ref().take(agents_max);
+        let view = |slot: &Slot| desk.agents[slot.index()].view(desk.events);
+        let agents: Vec<_> = page.map(|(_, slot)| view(slot)).collect();
+        let last = agents.last().map(|view| view.agent.clone());
+        TeamPage { next: last.filter(|_| following.next().is_some()), agents }
     }
 
     pub fn alerts_view(&self) -> AlertsView {
