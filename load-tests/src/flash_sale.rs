@@ -201,6 +201,7 @@ async fn set_up(api: &Api, options: &Options) -> Result<()> {
         min_presence_ms: Some(SpanMs(millis(PRESENCE))),
         price_hidden: false,
         reminder_text: text("")?,
+        draw_window_ms: None,
     };
     api.create_sale("sale", spec).await
 }

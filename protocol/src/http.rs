@@ -5,6 +5,7 @@
 mod desk;
 mod event;
 mod order;
+mod promo;
 mod room;
 mod sale;
 mod shop;
@@ -18,6 +19,11 @@ pub use desk::{
 pub use event::{Event, EventPage, ListEvents};
 pub use order::{
     Buyer, BuyerErased, CancelOrder, CancelReason, ListOrders, OrderDetail, ReportPayment,
+};
+pub use promo::{
+    CampaignDetail, CreateCampaign, CreateDraw, DrawDetail, GrantCoupons, ListCampaigns,
+    ListCoupons, ListDraws, ListPriceRules, Prize, Prizes, PushCampaign, QuoteCart, RefundLine,
+    RefundOrder, RefundStage, SetStacking,
 };
 pub use room::{CreateRoom, ListRooms, Restrict, SetBag, SetKeywords, SetPin, SetSlowMode};
 pub use sale::{CreateSale, ListSales, Restock, Sales};

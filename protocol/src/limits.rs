@@ -82,6 +82,28 @@ pub const CAP_MAX: u32 = 10_000;
 pub const AUTOMATIONS_MAX: usize = 2;
 pub const EXCLUSIONS_MAX: usize = 3;
 
+/// A title of a campaign, a price rule or a draw.
+pub const PROMO_TITLE_CHARS_MAX: usize = 120;
+/// Goods that a price rule or a coupon names, so that fifty of them fit the outbox of staff.
+pub const ITEM_SKUS_MAX: usize = 200;
+pub const TIERS_MAX: usize = 10;
+pub const AUDIENCE_RULES_MAX: usize = 8;
+/// Buyers that an audience or a grant names: with UUIDs for ids well within a frame of staff.
+pub const NAMED_BUYERS_MAX: usize = 1_000;
+pub const TASK_KEYWORD_CHARS_MAX: usize = 40;
+pub const CLAIMS_MAX: u32 = 1_000_000;
+pub const COUPONS_PER_BUYER_MAX: u32 = 100;
+/// More than a buyer can use in one cart, enough to name all that he looked at.
+pub const COUPONS_NAMED_MAX: usize = 20;
+/// Every pair of two of the eight classes of discounts.
+pub const STACK_PAIRS_MAX: usize = 28;
+pub const WINNERS_MAX: u32 = 1_000;
+/// Winners that a room is shown: a list of all of them would go to every viewer.
+pub const WINNERS_SHOWN: usize = 50;
+/// How often a viewer sends `room.watch`, and for how long one counts: a blip costs nothing.
+pub const WATCH_MS: u64 = 10_000;
+pub const WATCH_COUNTS_MS: u64 = 15_000;
+
 /// Topics that one hello resumes: a viewer has one room and one chat, an agent his desk and the
 /// chats he spoke in last. Others are opened again when somebody looks at them.
 pub const RESUME_TOPICS_MAX: usize = 32;

@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::described::scalar;
 use crate::limits::{
-    CAP_MAX, LIKES_AT_ONCE_MAX, MESSAGES_PAGE_MAX, NUMBER_MAX, PAGE_ITEMS_MAX, QUANTITY_MAX,
-    STARS_MAX,
+    CAP_MAX, CLAIMS_MAX, COUPONS_PER_BUYER_MAX, LIKES_AT_ONCE_MAX, MESSAGES_PAGE_MAX, NUMBER_MAX,
+    PAGE_ITEMS_MAX, QUANTITY_MAX, STARS_MAX, WINNERS_MAX,
 };
 
 struct Bounded {
@@ -93,6 +93,14 @@ numbers! {
     Cap(u32) in 0..=u64::from(CAP_MAX);
     /// How a buyer liked a session.
     Stars(u8) in 1..=u64::from(STARS_MAX);
+    /// A share in hundredths of a percent.
+    Bps(u32) in 1..=10_000;
+    /// How many coupons a campaign gives.
+    Claims(u32) in 1..=u64::from(CLAIMS_MAX);
+    /// How many of them one buyer may have.
+    PerBuyer(u32) in 1..=u64::from(COUPONS_PER_BUYER_MAX);
+    /// How many win a draw.
+    Winners(u32) in 1..=u64::from(WINNERS_MAX);
     /// Yes or no in a query.
     Switch(u8) in 0..=1;
     /// The size of a page of a list.

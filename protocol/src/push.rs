@@ -2,11 +2,16 @@
 //! is the server's business.
 
 mod desk;
+mod promo;
 
 pub use desk::{
     ChatMessage, ChatPosition, ChatReadPush, ChatRecalled, ChatSessionPush, ChatTypingPush,
     DeskAgent, DeskAlert, DeskAssigned, DeskGap, DeskReportPush, DeskSession, DeskSettings,
     DeskUnassigned,
+};
+pub use promo::{
+    CouponChanged, CouponGranted, CouponOffered, CouponProgress, CouponReminder, DrawEntered,
+    DrawForfeited, DrawWon, RoomCoupon, RoomDraw, SaleNotDrawn,
 };
 
 use schemars::JsonSchema;
@@ -99,13 +104,24 @@ pushes! {
     RoomProduct = "room.product", Sequenced;
     RoomSale = "room.sale", Sequenced;
     RoomStock = "room.stock", Sequenced;
+    RoomCoupon = "room.coupon", Sequenced;
+    RoomDraw = "room.draw", Sequenced;
     RoomGap = "room.gap", Topic;
     RoomBanned = "room.banned", Personal;
     SaleOffer = "sale.offer", Personal;
     SaleReminder = "sale.reminder", Personal;
+    SaleNotDrawn = "sale.not_drawn", Personal;
     ReservationPush = "reservation.changed", Personal;
     OrderPush = "order.changed", Personal;
     OrderReminder = "order.reminder", Personal;
+    CouponOffered = "coupon.offered", Personal;
+    CouponGranted = "coupon.granted", Personal;
+    CouponProgress = "coupon.progress", Personal;
+    CouponChanged = "coupon.changed", Personal;
+    CouponReminder = "coupon.reminder", Personal;
+    DrawEntered = "draw.entered", Personal;
+    DrawWon = "draw.won", Personal;
+    DrawForfeited = "draw.forfeited", Personal;
     ChatMessage = "chat.message", Sequenced;
     ChatRecalled = "chat.recalled", Topic;
     ChatReadPush = "chat.read", Topic;

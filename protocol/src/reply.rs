@@ -1,12 +1,18 @@
 //! What a yes carries. Owns the `ok` of every request; a no is a `refusal`.
 
 mod desk;
+mod promo;
 
 pub use desk::{
     AgentChanged, ChatOpened, ChatSent, ChatSessionChanged, ConversationChanged,
     ConversationOpened, DeskJoined, FaqSaved, Found, Hit, HolidayChanged, Marked, Messages,
     PolicyChanged, QuickReplySaved, ReportChanged, ResponseRate, SessionChanged, Sessions, Team,
     Texts, Transcript, Watching,
+};
+pub use promo::{
+    CampaignChanged, Campaigns, CapabilitiesChanged, CouponClaimed, Coupons, DashboardCampaign,
+    DashboardPromo, DrawChanged, Draws, PriceRuleChanged, PriceRuleList, Quoted, Revoked,
+    StackingChanged, WatchFunnel,
 };
 
 use schemars::JsonSchema;
@@ -46,6 +52,8 @@ answers! {
     Welcome Refreshed Pong Done Joined Commented Rooms RoomChanged KeywordsChanged Restricted
     Dashboard Claimed Waitlisted SaleChanged ReservationChanged OrderChanged Orders Following
     ShopChanged
+    Quoted PriceRuleList PriceRuleChanged StackingChanged CapabilitiesChanged Coupons CouponClaimed
+    Campaigns CampaignChanged Revoked Draws DrawChanged
     ChatOpened ChatSent ChatSessionChanged Marked Messages DeskJoined AgentChanged Team Sessions
     SessionChanged ReportChanged ResponseRate ConversationOpened Watching ConversationChanged Found
     Transcript Texts FaqSaved QuickReplySaved HolidayChanged PolicyChanged
@@ -85,6 +93,10 @@ pub struct Limits {
     pub image_bytes_max: u64,
     pub video_bytes_max: u64,
     pub resume_topics_max: usize,
+    /// Coupons that one purchase names.
+    pub coupons_named_max: usize,
+    /// How often a viewer sends `room.watch`.
+    pub watch_ms: u64,
 }
 
 impl Default for Limits {
@@ -101,6 +113,8 @@ impl Default for Limits {
             image_bytes_max: limits::IMAGE_BYTES_MAX,
             video_bytes_max: limits::VIDEO_BYTES_MAX,
             resume_topics_max: limits::RESUME_TOPICS_MAX,
+            coupons_named_max: limits::COUPONS_NAMED_MAX,
+            watch_ms: limits::WATCH_MS,
         }
     }
 }
@@ -205,6 +219,7 @@ pub struct Restricted {
 
 /// To `room.dashboard`: the figures of one room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+#[ts(optional_fields)]
 pub struct Dashboard {
     pub room: Id,
     pub at: EpochMs,
@@ -221,6 +236,9 @@ pub struct Dashboard {
     pub revenue_paid_minor: Minor,
     /// ISO 4217.
     pub currency: String,
+    /// Absent: no coupon can be claimed in the room.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub promo: Option<DashboardPromo>,
     pub version: u64,
 }
 
@@ -248,7 +266,8 @@ pub struct DashboardItem {
     pub waitlist_length: u32,
 }
 
-/// To `sale.claim` and `sale.offer_accept`.
+/// To `sale.claim` and `sale.offer_accept`. Where the first moments of a sale are drawn, the
+/// reservation is `pooled` until then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
 pub struct Claimed {
     pub reservation: Reservation,

@@ -3,10 +3,13 @@
 
 mod chat;
 mod conversation;
+mod coupon;
 mod desk;
 mod desk_chat;
 mod desk_settings;
+mod draw;
 mod order;
+mod price;
 mod room;
 mod sale;
 mod shop;
@@ -15,6 +18,10 @@ pub use chat::{
     ChatFaq, ChatHistory, ChatOpen, ChatRate, ChatRead, ChatRecall, ChatSend, ChatTyping,
 };
 pub use conversation::{Hello, Ping, Refresh, ResumeAt};
+pub use coupon::{
+    CouponAnnounce, CouponCampaigns, CouponClaim, CouponCreate, CouponEnd, CouponGrant, CouponList,
+    CouponOpen, CouponPush, CouponRemind, CouponRevoke, RevokeOf,
+};
 pub use desk::{
     DeskAssign, DeskCap, DeskClose, DeskJoin, DeskLeave, DeskList, DeskLogOut, DeskNoReply,
     DeskReport, DeskResponseRate, DeskStatus, DeskTake, DeskTeam, DeskTransfer, DeskVerdict,
@@ -28,8 +35,14 @@ pub use desk_settings::{
     DeskPolicy, DeskQuickReplies, FaqCard, FaqRemove, FaqSet, QuickReplyRemove, QuickReplySet,
     ShopHoliday,
 };
+pub use draw::{DrawAddress, DrawClose, DrawCreate, DrawEnter, DrawList};
 pub use order::{
-    Basket, BasketLine, OrderCancel, OrderList, OrderPay, OrderPlace, ReservationRelease,
+    Basket, BasketLine, OrderCancel, OrderCoupons, OrderList, OrderPay, OrderPlace,
+    ReservationRelease,
+};
+pub use price::{
+    CartQuote, CouponChoice, PriceRuleEnd, PriceRuleSet, PriceRules, PriceStacking,
+    ShopCapabilities,
 };
 pub use room::{
     RoomBag, RoomBan, RoomComment, RoomCreate, RoomDashboard, RoomDeleteComment, RoomEnd, RoomJoin,
@@ -184,6 +197,7 @@ requests! {
 
     ReservationRelease = "reservation.release", changes, ReservationChanged;
     OrderPlace = "order.place", changes, OrderChanged;
+    OrderCoupons = "order.coupons", changes, OrderChanged;
     OrderPay = "order.pay", changes, OrderChanged;
     OrderCancel = "order.cancel", changes, OrderChanged;
     OrderList = "order.list", shop, Orders;
@@ -191,6 +205,31 @@ requests! {
     ShopFollow = "shop.follow", changes, Following;
     ShopUnfollow = "shop.unfollow", changes, Following;
     ShopSettings = "shop.settings", changes, ShopChanged;
+
+    CartQuote = "cart.quote", shop, Quoted;
+    PriceRules = "price.rules", shop, PriceRuleList;
+    PriceRuleSet = "price.rule_set", changes, PriceRuleChanged;
+    PriceRuleEnd = "price.rule_end", changes, Done;
+    PriceStacking = "price.stacking", changes, StackingChanged;
+    ShopCapabilities = "shop.capabilities", changes, CapabilitiesChanged;
+
+    CouponList = "coupon.list", shop, Coupons;
+    CouponClaim = "coupon.claim", changes, CouponClaimed;
+    CouponRemind = "coupon.remind", changes, Done;
+    CouponCampaigns = "coupon.campaigns", shop, Campaigns;
+    CouponCreate = "coupon.create", changes, CampaignChanged;
+    CouponAnnounce = "coupon.announce", changes, CampaignChanged;
+    CouponOpen = "coupon.open", changes, CampaignChanged;
+    CouponPush = "coupon.push", changes, CampaignChanged;
+    CouponGrant = "coupon.grant", changes, CampaignChanged;
+    CouponEnd = "coupon.end", changes, CampaignChanged;
+    CouponRevoke = "coupon.revoke", changes, Revoked;
+
+    DrawList = "draw.list", shop, Draws;
+    DrawCreate = "draw.create", changes, DrawChanged;
+    DrawEnter = "draw.enter", changes, DrawChanged;
+    DrawAddress = "draw.address", changes, DrawChanged;
+    DrawClose = "draw.close", changes, DrawChanged;
 
     ChatOpen = "chat.open", shop, ChatOpened;
     ChatSend = "chat.send", changes, ChatSent;

@@ -65,6 +65,18 @@ fn name(answer: &Answer) -> &'static str {
         Answer::Orders(_) => "Orders",
         Answer::Following(_) => "Following",
         Answer::ShopChanged(_) => "ShopChanged",
+        Answer::Quoted(_) => "Quoted",
+        Answer::PriceRuleList(_) => "PriceRuleList",
+        Answer::PriceRuleChanged(_) => "PriceRuleChanged",
+        Answer::StackingChanged(_) => "StackingChanged",
+        Answer::CapabilitiesChanged(_) => "CapabilitiesChanged",
+        Answer::Coupons(_) => "Coupons",
+        Answer::CouponClaimed(_) => "CouponClaimed",
+        Answer::Campaigns(_) => "Campaigns",
+        Answer::CampaignChanged(_) => "CampaignChanged",
+        Answer::Revoked(_) => "Revoked",
+        Answer::Draws(_) => "Draws",
+        Answer::DrawChanged(_) => "DrawChanged",
         Answer::ChatOpened(_) => "ChatOpened",
         Answer::ChatSent(_) => "ChatSent",
         Answer::ChatSessionChanged(_) => "ChatSessionChanged",
@@ -106,6 +118,8 @@ fn answer(name: &str, line: &str) -> (RequestId, Answer) {
         Welcome Refreshed Pong Done Joined Commented Rooms RoomChanged KeywordsChanged Restricted
         Dashboard Claimed Waitlisted SaleChanged ReservationChanged OrderChanged Orders Following
         ShopChanged
+        Quoted PriceRuleList PriceRuleChanged StackingChanged CapabilitiesChanged Coupons
+        CouponClaimed Campaigns CampaignChanged Revoked Draws DrawChanged
         ChatOpened ChatSent ChatSessionChanged Marked Messages DeskJoined AgentChanged Team Sessions
         SessionChanged ReportChanged ResponseRate ConversationOpened Watching ConversationChanged
         Found Transcript Texts FaqSaved QuickReplySaved HolidayChanged PolicyChanged
@@ -125,7 +139,7 @@ fn every_reply_is_read_and_written_as_committed() {
         assert_eq!(text(&out).trim_end(), line);
         seen.insert(kind);
     }
-    assert_eq!(seen.len(), 41);
+    assert_eq!(seen.len(), 53);
 }
 
 #[test]
@@ -231,7 +245,7 @@ fn a_frame_carries_several_messages_one_a_line() {
 
 #[test]
 fn a_push_of_an_unknown_type_is_skipped_and_unknown_fields_are_ignored() {
-    let unknown = read_line(r#"{"type":"room.coupon","topic":"room:acme/r1","seq":1}"#).unwrap();
+    let unknown = read_line(r#"{"type":"room.poll","topic":"room:acme/r1","seq":1}"#).unwrap();
     assert!(unknown.push().unwrap().is_none());
     let known = read_line(r#"{"type":"room.likes","topic":"t","likes":5,"new":[1]}"#).unwrap();
     assert!(matches!(known.push().unwrap(), Some(Push::RoomLikes(likes)) if likes.likes == 5));

@@ -36,6 +36,19 @@ fn every_body_becomes_components_that_keep_bounds_choices_and_references() {
     components::<reply::Transcript>(&mut all);
     components::<reply::ResponseRate>(&mut all);
     components::<reply::Team>(&mut all);
+    components::<http::CreateCampaign>(&mut all);
+    components::<http::CampaignDetail>(&mut all);
+    components::<http::PushCampaign>(&mut all);
+    components::<http::QuoteCart>(&mut all);
+    components::<http::RefundOrder>(&mut all);
+    components::<http::SetStacking>(&mut all);
+    components::<http::CreateDraw>(&mut all);
+    components::<http::DrawDetail>(&mut all);
+    components::<http::Prizes>(&mut all);
+    components::<object::RuleSpec>(&mut all);
+    components::<reply::Quoted>(&mut all);
+    components::<reply::Coupons>(&mut all);
+    components::<reply::Campaigns>(&mut all);
     let text = all.into_iter().collect::<Vec<_>>().join("\n");
     for part in [
         "#/components/schemas/SaleSpec",
@@ -51,6 +64,10 @@ fn every_body_becomes_components_that_keep_bounds_choices_and_references() {
         r#""maxProperties":50"#,
         r#""enum":["quick_reply"]"#,
         r#""requeue_unanswered""#,
+        r#""enum":["best"]"#,
+        r#""enum":["new_follower"]"#,
+        r#""before_shipment""#,
+        r#""maximum":10000"#,
     ] {
         assert!(text.contains(part), "{part} got lost in\n{text}");
     }

@@ -111,6 +111,30 @@ fn a_refusal_does_not_echo_a_long_value() {
 }
 
 #[test]
+fn as_many_buyers_and_goods_as_one_request_names_fit_a_frame_of_staff() {
+    let ids = |count: usize| {
+        let ids = (0..count).map(|n| format!("\"0190a5b0-3d1a-7000-8000-{n:012}\""));
+        ids.collect::<Vec<_>>().join(",")
+    };
+    let named = ids(limits::NAMED_BUYERS_MAX);
+    let spec = format!(
+        r#"{{"title":"T","discount":{{"kind":"free_shipping","max_discount_minor":1}},
+        "items":{{"skus":[{}]}},"validity":{{"kind":"for","span_ms":1}},"claims_total":1,
+        "per_buyer":1,"budget_minor":1,"audience":[{{"audience":{{"kind":"named",
+        "buyers":[{named}]}}}}]}}"#,
+        ids(limits::ITEM_SKUS_MAX)
+    );
+    for fields in [
+        format!(r#""type":"coupon.create","spec":{}"#, spec.replace('\n', "")),
+        format!(r#""type":"coupon.grant","campaign":"c1","buyers":[{named}]"#),
+    ] {
+        let frame = format!(r#"{{"id":1,"shop":"a","command_id":"c",{fields}}}"#);
+        assert!(frame.len() < limits::STAFF_MESSAGE_BYTES_MAX, "{}", frame.len());
+        assert!(parse_frame(&frame).all(|parsed| parsed.is_ok()));
+    }
+}
+
+#[test]
 fn a_body_is_refused_with_the_same_words() {
     let problem = |body: &[u8]| parse_body::<http::CreateRoom>(body).unwrap_err();
     assert_eq!(problem(b"{").code, Code::InvalidJson);

@@ -210,6 +210,8 @@ impl Delivery {
                 self.bus.publish(banned);
             }
             Change::Desk(change) => self.on_desk(shop, &change, moves),
+            // Coupons and draws are in no room's feed yet: their people ask, and are told by nobody.
+            Change::Promo(_) => {}
         }
     }
 

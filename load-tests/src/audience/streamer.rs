@@ -136,6 +136,7 @@ impl Streamer {
             min_presence_ms: None,
             price_hidden: false,
             reminder_text: text("It starts!")?,
+            draw_window_ms: None,
         };
         let said = text(&format!("{total} pieces of {title} at a special price, get ready!"))?;
         let requests: [Request; 4] = [

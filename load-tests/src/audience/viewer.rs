@@ -10,8 +10,8 @@ use hawker_protocol::object::{ReleaseReason, ReservationState, WaitingState};
 use hawker_protocol::push::{ReservationPush, SaleOffer};
 use hawker_protocol::reply::OrderChanged;
 use hawker_protocol::request::{
-    Basket, OrderPay, OrderPlace, RoomComment, RoomJoin, RoomLeave, RoomLike, RoomWatch, SaleClaim,
-    SaleOfferAccept, SaleOfferDecline, SaleRemind, SaleWaitlist, ShopFollow,
+    Basket, CouponChoice, OrderPay, OrderPlace, RoomComment, RoomJoin, RoomLeave, RoomLike,
+    RoomWatch, SaleClaim, SaleOfferAccept, SaleOfferDecline, SaleRemind, SaleWaitlist, ShopFollow,
 };
 use hawker_protocol::{Id, Request};
 use tokio::time::{Duration, Instant, sleep_until};
@@ -177,13 +177,14 @@ impl Viewer {
     fn request(&mut self, deed: &Deed) -> Result<Request> {
         let (shop, room) = (self.crowd.shop.clone(), self.crowd.room.clone());
         let command_id = id(&uuid::Uuid::now_v7().to_string())?;
-        let quantity = Quantity(1);
+        let (quantity, coupons) = (Quantity(1), CouponChoice::Best);
         Ok(match deed.clone() {
             Deed::Leave => RoomLeave { shop, room }.into(),
             Deed::Watch => {
                 self.after(10.0, Deed::Watch);
-                let (playing, visible, position_ms) = (true, true, None);
-                RoomWatch { shop, room, playing, visible, position_ms }.into()
+                let (playing, visible, touched) = (true, true, false);
+                let (position_ms, device) = (None, None);
+                RoomWatch { shop, room, playing, visible, position_ms, touched, device }.into()
             }
             Deed::Comment => {
                 self.plan_comment();
@@ -201,7 +202,7 @@ impl Viewer {
             Deed::Remind(sale) => SaleRemind { shop, command_id, sale }.into(),
             Deed::Claim(sale, sku) => {
                 count(&self.crowd.figures.claims);
-                SaleClaim { shop, command_id, room, sale, sku, quantity }.into()
+                SaleClaim { shop, command_id, room, sale, sku, quantity, coupons }.into()
             }
             Deed::Wait(sale, sku) => {
                 SaleWaitlist { shop, command_id, room, sale, sku, quantity }.into()
@@ -209,7 +210,7 @@ impl Viewer {
             Deed::Order(held) => {
                 let basket = Basket::Reservations(list(vec![held])?);
                 let address = people::address(&self.name)?;
-                OrderPlace { shop, command_id, basket, address }.into()
+                OrderPlace { shop, command_id, basket, address, coupons, room: None }.into()
             }
             Deed::Answer(sale, sku, true) => SaleOfferAccept { shop, command_id, sale, sku }.into(),
             Deed::Answer(sale, sku, false) => {

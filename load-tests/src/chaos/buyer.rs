@@ -7,7 +7,8 @@ use anyhow::Result;
 use hawker_protocol::number::Quantity;
 use hawker_protocol::reply::OrderChanged;
 use hawker_protocol::request::{
-    Basket, OrderCancel, OrderPlace, ReservationRelease, RoomJoin, SaleClaim, SaleWaitlist,
+    Basket, CouponChoice, OrderCancel, OrderPlace, ReservationRelease, RoomJoin, SaleClaim,
+    SaleWaitlist,
 };
 use hawker_protocol::{Id, Request};
 use serde_json::Value;
@@ -128,7 +129,9 @@ impl Buyer {
             ..0.30 if !self.holds.is_empty() => {
                 let held = self.holds.swap_remove(self.chance.below(self.holds.len()));
                 let basket = Basket::Reservations(list(vec![held])?);
-                OrderPlace { shop, command_id, basket, address: people::address(user)? }.into()
+                let address = people::address(user)?;
+                let coupons = CouponChoice::Best;
+                OrderPlace { shop, command_id, basket, address, coupons, room: None }.into()
             }
             ..0.45 if !self.holds.is_empty() => {
                 let reservation = self.holds.swap_remove(self.chance.below(self.holds.len()));
@@ -139,7 +142,16 @@ impl Buyer {
                 OrderCancel { shop, command_id, order }.into()
             }
             0.9.. => SaleWaitlist { shop, command_id, room, sale, sku, quantity }.into(),
-            _ => SaleClaim { shop, command_id, room, sale, sku, quantity }.into(),
+            _ => SaleClaim {
+                shop,
+                command_id,
+                room,
+                sale,
+                sku,
+                quantity,
+                coupons: CouponChoice::Best,
+            }
+            .into(),
         })
     }
 

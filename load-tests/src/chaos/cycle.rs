@@ -174,6 +174,7 @@ async fn set_up(api: &Api, stage: &Stage) -> Result<()> {
         min_presence_ms: Some(SpanMs(0)),
         price_hidden: false,
         reminder_text: text("")?,
+        draw_window_ms: None,
     };
     api.create_sale("sale", spec).await?;
     api.step_sale("sale", "start").await?;

@@ -7,7 +7,7 @@ use anyhow::Result;
 use hawker_protocol::Id;
 use hawker_protocol::number::{Minor, Quantity, SpanMs, Units};
 use hawker_protocol::object::{SaleItemSpec, SaleSpec, Scope, SettingsChange, Stock};
-use hawker_protocol::request::{RoomJoin, SaleClaim};
+use hawker_protocol::request::{CouponChoice, RoomJoin, SaleClaim};
 
 use super::player::Aim;
 use crate::api::{Api, id, list, text};
@@ -148,6 +148,7 @@ impl Plan {
             min_presence_ms: Some(SpanMs(0)),
             price_hidden: false,
             reminder_text: text("")?,
+            draw_window_ms: None,
         })
     }
 
@@ -164,6 +165,7 @@ impl Plan {
             sale: id(SCARCE)?,
             sku: id(SCARCE)?,
             quantity: Quantity(1),
+            coupons: CouponChoice::Best,
         };
         socket.ask(&claim.into()).await?;
         Ok(socket)

@@ -10,8 +10,8 @@ use hawker_protocol::object::WaitingState;
 use hawker_protocol::push::SaleOffer;
 use hawker_protocol::reply::{Joined, OrderChanged};
 use hawker_protocol::request::{
-    Basket, OrderPay, OrderPlace, RoomComment, RoomJoin, RoomLike, RoomWatch, SaleClaim,
-    SaleOfferAccept, SaleOfferDecline, SaleWaitlist,
+    Basket, CouponChoice, OrderPay, OrderPlace, RoomComment, RoomJoin, RoomLike, RoomWatch,
+    SaleClaim, SaleOfferAccept, SaleOfferDecline, SaleWaitlist,
 };
 use hawker_protocol::{Id, Request};
 use tokio::time::{Duration, Instant, sleep_until};
@@ -183,12 +183,12 @@ impl Buyer {
         let shop = self.scene.shop.clone();
         let (room, sale, sku) =
             (self.scene.room.clone(), self.scene.sale.clone(), self.scene.sku.clone());
-        let quantity = Quantity(1);
+        let (quantity, coupons) = (Quantity(1), CouponChoice::Best);
         let (request, about): (Request, About) = match deed {
             Deed::Claim => {
                 count(&self.scene.counters.sent);
                 let command_id = self.command()?;
-                let claim = SaleClaim { shop, command_id, room, sale, sku, quantity };
+                let claim = SaleClaim { shop, command_id, room, sale, sku, quantity, coupons };
                 (claim.into(), About::Claim)
             }
             Deed::Wait => {
@@ -200,7 +200,8 @@ impl Buyer {
                 let command_id = self.command()?;
                 let basket = Basket::Reservations(list(vec![reservation])?);
                 let address = people::address(&self.user)?;
-                (OrderPlace { shop, command_id, basket, address }.into(), About::Order)
+                let place = OrderPlace { shop, command_id, basket, address, coupons, room: None };
+                (place.into(), About::Order)
             }
             Deed::Answer { accept: true } => {
                 let command_id = self.command()?;
@@ -225,8 +226,11 @@ impl Buyer {
             }
             Deed::Watch => {
                 self.agenda.plan(at + HEARTBEAT, Deed::Watch);
-                let (playing, visible, position_ms) = (true, true, None);
-                (RoomWatch { shop, room, playing, visible, position_ms }.into(), About::Talk)
+                let (playing, visible, touched) = (true, true, false);
+                let (position_ms, device) = (None, None);
+                let watch =
+                    RoomWatch { shop, room, playing, visible, position_ms, touched, device };
+                (watch.into(), About::Talk)
             }
         };
         self.talk.ask(request, at, about);

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use super::Quote;
 use crate::described::component;
 use crate::id::Id;
 use crate::limits::{
@@ -31,10 +32,20 @@ pub struct Reservation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ReservationState {
-    Held { expires_at: EpochMs },
-    Ordered { order: Id },
-    Sold { order: Id },
-    Released { reason: ReleaseReason },
+    /// Not held yet: claimed in the first moments of a sale that draws them.
+    Pooled,
+    Held {
+        expires_at: EpochMs,
+    },
+    Ordered {
+        order: Id,
+    },
+    Sold {
+        order: Id,
+    },
+    Released {
+        reason: ReleaseReason,
+    },
 }
 
 /// Why held units went back.
@@ -52,6 +63,7 @@ pub enum ReleaseReason {
 
 /// An order. It is paid by `pay_by` or it ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+#[ts(optional_fields)]
 pub struct Order {
     pub order: Id,
     pub buyer: Id,
@@ -64,6 +76,12 @@ pub struct Order {
     pub state: OrderState,
     /// Money that came in and buys nothing: a person has to send it back.
     pub refunds_required: Vec<Refund>,
+    /// Why it costs what it costs. Absent: ordered before prices were explained.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quote: Option<Box<Quote>>,
+    /// What went back to the buyer so far; absent: nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refunded_minor: Option<Minor>,
     pub version: u64,
 }
 

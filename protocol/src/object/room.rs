@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use super::{Product, Role, Sale};
+use super::{Draw, Offer, Product, Role, Sale};
 use crate::described::component;
 use crate::id::Id;
 use crate::limits::{TITLE_CHARS_MAX, URL_CHARS_MAX};
@@ -114,6 +114,14 @@ pub struct RoomSnapshot {
     pub products: Vec<Product>,
     /// Sales that are announced or running here, and those that ended lately.
     pub sales: Vec<Sale>,
+    /// Coupon campaigns that are announced here or can be claimed from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(as = "Option<Vec<Offer>>", optional)]
+    pub offers: Vec<Offer>,
+    /// Lucky draws of the room that are not done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(as = "Option<Vec<Draw>>", optional)]
+    pub draws: Vec<Draw>,
     pub viewers: u64,
     /// The recent comments, oldest first.
     pub comments: Vec<Comment>,

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use super::SaleDraw;
 use crate::described::component;
 use crate::id::Id;
 use crate::limits::{REMINDER_CHARS_MAX, SALE_ITEMS_MAX, SALE_ROOMS_MAX, TITLE_CHARS_MAX};
@@ -54,6 +55,9 @@ pub struct Sale {
     /// ISO 4217.
     pub currency: String,
     pub items: Vec<StockItem>,
+    /// Claims of its first moments are drawn. Absent: taken as they come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub draw: Option<SaleDraw>,
     pub version: u64,
 }
 
@@ -120,6 +124,10 @@ pub struct SaleSpec {
     #[serde(default)]
     #[ts(as = "Option<String>", optional)]
     pub reminder_text: Text<REMINDER_CHARS_MAX>,
+    /// Claims of so long after the start are drawn by a seed, instead of taken as they come. The
+    /// server makes the seed and shows its hash from the announcement on. 100 ms to 1 min.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub draw_window_ms: Option<SpanMs>,
 }
 
 /// One item as its streamer describes it.

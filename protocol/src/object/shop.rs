@@ -1,10 +1,10 @@
 //! A shop, its catalogue and its people. Owns shapes only.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use ts_rs::TS;
 
-use super::{Order, Reservation, Waiting};
+use super::{Coupon, Order, Progress, Reservation, Waiting};
 use crate::described::component;
 use crate::id::Id;
 use crate::limits::{ORDER_REMINDERS_MAX, PRODUCT_SKUS_MAX, TITLE_CHARS_MAX, URL_CHARS_MAX};
@@ -57,6 +57,7 @@ pub struct Shop {
 
 /// The figures of the rules. A sale keeps the ones it was created with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+#[ts(optional_fields)]
 pub struct Settings {
     /// How long a claimed unit is held for payment. 10 s to 24 h.
     pub reservation_hold_ms: SpanMs,
@@ -80,6 +81,17 @@ pub struct Settings {
     pub unpaid_window_ms: SpanMs,
     /// When the buyer of an unpaid order is reminded, after placing it; rising.
     pub order_reminders_ms: List<SpanMs, ORDER_REMINDERS_MAX>,
+    /// What sending an order costs. 0 to 1,000,000.
+    pub shipping_fee_minor: Minor,
+    /// Goods of this much are sent free of charge. Absent: none are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shipping_free_over_minor: Option<Minor>,
+    /// How long what was earned in a room can be claimed after its end. 0 to 24 h.
+    pub claim_grace_ms: SpanMs,
+    /// Draws that one buyer may win within the window. 1 to 99.
+    pub draw_wins_max: u32,
+    /// 1 h to 90 days.
+    pub draw_repeat_window_ms: SpanMs,
 }
 
 /// Settings to change; what is absent stays.
@@ -108,6 +120,23 @@ pub struct SettingsChange {
     pub unpaid_window_ms: Option<SpanMs>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order_reminders_ms: Option<List<SpanMs, ORDER_REMINDERS_MAX>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shipping_fee_minor: Option<Minor>,
+    /// Null: none are sent free of charge.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Minor>")]
+    pub shipping_free_over_minor: Option<Option<Minor>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claim_grace_ms: Option<SpanMs>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub draw_wins_max: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub draw_repeat_window_ms: Option<SpanMs>,
+}
+
+/// Tells null from what is absent: only what is there is read.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Minor>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// A product and what of it can freely be sold.
@@ -184,6 +213,21 @@ pub struct Me {
     pub waiting: Vec<Waiting>,
     /// Sales whose start the buyer wants to be told.
     pub reminders: Vec<Id>,
+    /// Claimed and locked ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(as = "Option<Vec<Coupon>>", optional)]
+    pub coupons: Vec<Coupon>,
+    /// Campaigns that he may claim from by a grant or a task he did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(as = "Option<Vec<Id>>", optional)]
+    pub granted: Vec<Id>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(as = "Option<Vec<Progress>>", optional)]
+    pub progress: Vec<Progress>,
+    /// Campaigns whose opening he wants to be told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(as = "Option<Vec<Id>>", optional)]
+    pub campaign_reminders: Vec<Id>,
 }
 
 component!(

@@ -176,6 +176,45 @@ codes! {
         "a report with this id, or an open one of this session, exists already";
     ReportNotReady = "report_not_ready", 409, never, "the report is in another state: see state";
     AlreadyRated = "already_rated", 409, never, "the session has been rated already: see stars";
+
+    RuleUnknown = "rule_unknown", 404, never, "there is no such price rule in this shop";
+    CampaignUnknown = "campaign_unknown", 404, never,
+        "there is no such coupon campaign in this shop";
+    CampaignExists = "campaign_exists", 409, never, "a coupon campaign with this id exists already";
+    CampaignNotReady = "campaign_not_ready", 409, never,
+        "the campaign is in another state: see state";
+    CampaignEnded = "campaign_ended", 409, never, "the campaign takes no claims any more";
+    CampaignNotInRoom = "campaign_not_in_room", 409, never,
+        "the campaign's coupons are not given in this room";
+    CouponUnknown = "coupon_unknown", 404, never, "you have no such coupon";
+    CouponExists = "coupon_exists", 409, never, "a coupon with this id exists already";
+    CouponLimit = "coupon_limit", 409, never,
+        "you have had all the coupons a buyer may have: see limit";
+    CouponsGone = "coupons_gone", 409, never, "every coupon of the campaign is claimed";
+    BudgetSpent = "budget_spent", 409, again,
+        "what is left of the budget is too little for another coupon: see left_minor";
+    NotEligible = "not_eligible", 403, never, "the campaign is not for you: see rule";
+    TaskOpen = "task_open", 409, again, "the campaign's task is not done yet: see needed_ms";
+    CouponNotUsable = "coupon_not_usable", 409, never,
+        "the coupon is used, locked or over: leave it out, see state";
+    CouponNotApplicable = "coupon_not_applicable", 409, never,
+        "the coupon takes nothing off this cart: leave it out, see why";
+    RefundExists = "refund_exists", 409, never,
+        "a refund with this id has been recorded with another content";
+    RefundTooLarge = "refund_too_large", 409, never,
+        "fewer units of a line are left to refund: see left";
+    NotCapable = "not_capable", 403, never,
+        "the platform has not given this shop the right: see capability";
+    DrawUnknown = "draw_unknown", 404, never, "there is no such draw in this shop";
+    DrawExists = "draw_exists", 409, never, "a draw with this id exists already";
+    DrawRunning = "draw_running", 409, again,
+        "another draw runs in this room and ends by itself: see draw";
+    DrawNotReady = "draw_not_ready", 409, never, "the draw is in another state: see state";
+    SeedMismatch = "seed_mismatch", 409, never, "the seed is not the one that was promised";
+    NoPrize = "no_prize", 409, never, "there is no prize of this draw that waits for you";
+    DrawPending = "draw_pending", 409, again,
+        "the claims of the first moments are being drawn: wait for the result";
+    AlreadyPooled = "already_pooled", 409, never, "your claim is in the draw: wait for the result";
 }
 
 impl Serialize for Code {

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use super::CouponChoice;
 use crate::id::Id;
 use crate::limits::{CURSOR_CHARS_MAX, ORDER_LINES_MAX};
 use crate::number::Quantity;
@@ -20,11 +21,27 @@ pub struct ReservationRelease {
 
 /// Orders held units or ordinary goods.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+#[ts(optional_fields)]
 pub struct OrderPlace {
     pub shop: Id,
     pub command_id: Id,
     pub basket: Basket,
     pub address: Address,
+    #[serde(default, skip_serializing_if = "CouponChoice::is_best")]
+    #[ts(as = "Option<CouponChoice>", optional)]
+    pub coupons: CouponChoice,
+    /// Where the buyer is, for prices that hold only there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub room: Option<Id>,
+}
+
+/// Chooses coupons anew, until payment begins. Prices of goods and subsidies stay as they were.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct OrderCoupons {
+    pub shop: Id,
+    pub command_id: Id,
+    pub order: Id,
+    pub coupons: CouponChoice,
 }
 
 /// What is ordered: `{"reservations":["v1"]}` or `{"lines":[{"sku":"mug","quantity":1}]}`. Holds

@@ -41,7 +41,8 @@ pub struct RoomLike {
     pub count: Likes,
 }
 
-/// The heartbeat of a viewer, every 10 s and at each change.
+/// The heartbeat of a viewer, every 10 s (`watch_ms` of the welcome) and at each change. One counts
+/// for 15 s while it plays and shows, whatever becomes of the connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
 #[ts(optional_fields)]
 pub struct RoomWatch {
@@ -53,6 +54,14 @@ pub struct RoomWatch {
     /// Where the player is in the media.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub position_ms: Option<Count>,
+    /// The buyer touched the player just now: of several rooms of a shop that he has open, watch
+    /// time counts in the one touched last. Joining does so too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[ts(as = "Option<bool>", optional)]
+    pub touched: bool,
+    /// What this device calls itself, where the token does not say. Few buyers count on one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<Id>,
 }
 
 /// The rooms of a shop.

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use super::CouponChoice;
 use crate::id::Id;
 use crate::number::Quantity;
 use crate::object::{SaleChange, SaleSpec};
@@ -16,7 +17,8 @@ pub struct SaleRemind {
     pub sale: Id,
 }
 
-/// Wants units now. The client must be in the room.
+/// Wants units now. The client must be in the room. The coupons are locked as long as the hold
+/// lives; where the first moments of a sale are drawn, none are: they are chosen with the order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
 pub struct SaleClaim {
     pub shop: Id,
@@ -25,6 +27,9 @@ pub struct SaleClaim {
     pub sale: Id,
     pub sku: Id,
     pub quantity: Quantity,
+    #[serde(default, skip_serializing_if = "CouponChoice::is_best")]
+    #[ts(as = "Option<CouponChoice>", optional)]
+    pub coupons: CouponChoice,
 }
 
 /// Waits for units that come back.

@@ -105,6 +105,32 @@ export type Code =
   | "report_exists"
   | "report_not_ready"
   | "already_rated"
+  | "rule_unknown"
+  | "campaign_unknown"
+  | "campaign_exists"
+  | "campaign_not_ready"
+  | "campaign_ended"
+  | "campaign_not_in_room"
+  | "coupon_unknown"
+  | "coupon_exists"
+  | "coupon_limit"
+  | "coupons_gone"
+  | "budget_spent"
+  | "not_eligible"
+  | "task_open"
+  | "coupon_not_usable"
+  | "coupon_not_applicable"
+  | "refund_exists"
+  | "refund_too_large"
+  | "not_capable"
+  | "draw_unknown"
+  | "draw_exists"
+  | "draw_running"
+  | "draw_not_ready"
+  | "seed_mismatch"
+  | "no_prize"
+  | "draw_pending"
+  | "already_pooled"
 ;
 
 /** Why a request was not done. Details stand beside the code. */
@@ -214,6 +240,8 @@ over_cap: number,
  */
 forced: number, };
 
+export type AmountTier = { min_spend_minor: number, off_minor: number, };
+
 /**
  * Whether the session counts as answered in time.
  */
@@ -229,6 +257,23 @@ replied_at?: number, };
 
 export type AssignReason = "sticky" | "lowest_saturation" | "picked" | "transferred" | "assigned_by_supervisor";
 
+/**
+ * Who may claim, judged at the claim.
+ */
+export type Audience = { "kind": "new_buyer", window_ms: number, } | { "kind": "returning", window_ms: number, } | { "kind": "follower" } | { "kind": "new_follower", window_ms?: number, } | { "kind": "named", buyers: Array<string>, } | { "kind": "room_viewer" };
+
+export type AudienceKind = "new_buyer" | "returning" | "follower" | "new_follower" | "named" | "room_viewer";
+
+/**
+ * One rule of an audience. Several must all hold; each may be turned round.
+ */
+export type AudienceRule = { audience: Audience, negated?: boolean, };
+
+/**
+ * A rule of an audience as it is shown: without the names.
+ */
+export type AudienceShown = { kind: AudienceKind, negated: boolean, window_ms?: number, };
+
 export type Automation = "faq" | "bot";
 
 /**
@@ -243,6 +288,11 @@ export type Basket = { "reservations": Array<string> } | { "lines": Array<Basket
 export type BasketLine = { sku: string, quantity: number, };
 
 /**
+ * What a discount comes from.
+ */
+export type Because = { "kind": "sale", sale: string, } | { "kind": "rule", rule: string, } | { "kind": "coupon", campaign: string, coupon: string, } | { "kind": "free_over" };
+
+/**
  * Takes no more messages of a buyer.
  */
 export type BuyerBlock = { shop: string, command_id: string, buyer: string, };
@@ -253,9 +303,109 @@ export type BuyerBlock = { shop: string, command_id: string, buyer: string, };
 export type BuyerUnblock = { shop: string, command_id: string, buyer: string, };
 
 /**
+ * A coupon campaign as the staff see it.
+ */
+export type Campaign = { campaign: string, title: string, state: CampaignState, funder: Funder, discount: Discount, items: ItemScope, rooms: Scope, audience: Array<AudienceShown>, task: Task, announce_at?: number, opens_at?: number, 
+/**
+ * Of a campaign that is over, when that was.
+ */
+closes_at?: number, validity: Validity, claims_total: number, per_buyer: number, budget_minor: number, stack_class?: StackClass, reminder_text: string, 
+/**
+ * ISO 4217.
+ */
+currency: string, counts: CampaignCounts, money: CampaignMoney, version: number, };
+
+/**
+ * The campaign after the request.
+ */
+export type CampaignChanged = { campaign: Campaign, };
+
+/**
+ * The funnel of a campaign. Nothing of it ever falls.
+ */
+export type CampaignCounts = { 
+/**
+ * Let in by hand or by a task.
+ */
+granted: number, 
+/**
+ * Did the task.
+ */
+completed: number, claimed: number, used: number, returned: number, expired: number, revoked: number, pushes: number, };
+
+/**
+ * Where the budget is. The three together are never above it.
+ */
+export type CampaignMoney = { spent_minor: number, locked_minor: number, 
+/**
+ * The worst case of what is claimed and in no order.
+ */
+claimed_minor: number, };
+
+/**
+ * A coupon campaign as its owner describes it.
+ */
+export type CampaignSpec = { title: string, 
+/**
+ * Platform money is the platform's system's to spend.
+ */
+funder?: Funder, discount: Discount, items?: ItemScope, 
+/**
+ * Where it can be claimed; from all rooms also means without one.
+ */
+rooms?: Scope, audience?: Array<AudienceRule>, task?: Task, announce_at?: number, 
+/**
+ * Absent: when it is opened by hand.
+ */
+opens_at?: number, closes_at?: number, validity: Validity, claims_total: number, per_buyer: number, 
+/**
+ * The worst case of every coupon is set aside from it at the claim.
+ */
+budget_minor: number, 
+/**
+ * Absent: by its funder and kind.
+ */
+stack_class?: StackClass, reminder_text?: string, };
+
+export type CampaignState = "draft" | "announced" | "open" | "ending" | "ended" | "revoked";
+
+/**
+ * To `coupon.campaigns`.
+ */
+export type Campaigns = { campaigns: Array<Campaign>, 
+/**
+ * Present when there are more: ask with it as `cursor`.
+ */
+next?: string, };
+
+/**
+ * What the platform lets a shop do.
+ */
+export type Capabilities = { lucky_draws: boolean, };
+
+/**
+ * What shall change of it; what is absent stays.
+ */
+export type CapabilitiesChange = { lucky_draws?: boolean, };
+
+/**
+ * To `shop.capabilities`.
+ */
+export type CapabilitiesChanged = { capabilities: Capabilities, };
+
+/**
  * A question of the card that opens with the chat page.
  */
 export type CardQuestion = { faq: string, question: string, };
+
+/**
+ * What a basket would cost the buyer now, line by line. Nothing is held by it.
+ */
+export type CartQuote = { shop: string, basket: Basket, coupons?: "best" | Array<string>, 
+/**
+ * Where the buyer is, for prices that hold only there.
+ */
+room?: string, };
 
 /**
  * Clicks a question of the FAQ; its answer comes as a message.
@@ -411,7 +561,8 @@ export type ChatTyping = { shop: string, };
 export type ChatTypingPush = { side: Side, user: string, };
 
 /**
- * To `sale.claim` and `sale.offer_accept`.
+ * To `sale.claim` and `sale.offer_accept`. Where the first moments of a sale are drawn, the
+ * reservation is `pooled` until then.
  */
 export type Claimed = { reservation: Reservation, 
 /**
@@ -513,6 +664,169 @@ earlier: Array<ClosedSession>,
 messages: Array<Message>, notes: Array<Note>, tags: Array<string>, };
 
 /**
+ * A coupon of a buyer.
+ */
+export type Coupon = { coupon: string, campaign: string, buyer: string, state: CouponState, 
+/**
+ * The most it takes off.
+ */
+worst_minor: number, 
+/**
+ * ISO 4217.
+ */
+currency: string, expires_at: number, version: number, };
+
+/**
+ * Shows the campaign before it opens; buyers can ask for a reminder.
+ */
+export type CouponAnnounce = { shop: string, command_id: string, campaign: string, };
+
+/**
+ * The campaigns of a shop with their figures, for its staff.
+ */
+export type CouponCampaigns = { shop: string, state?: CampaignState, 
+/**
+ * Only those that can be claimed in this room.
+ */
+room?: string, 
+/**
+ * `next` of the page before.
+ */
+cursor?: string, 
+/**
+ * Absent: 50.
+ */
+limit?: number, };
+
+/**
+ * `coupon.changed`: one of your coupons changed.
+ */
+export type CouponChanged = { shop: string, coupon: Coupon, };
+
+/**
+ * Makes a coupon of the campaign the buyer's.
+ */
+export type CouponClaim = { shop: string, command_id: string, campaign: string, 
+/**
+ * Where the buyer is. A campaign of some rooms needs one of them while it is open.
+ */
+room?: string, };
+
+/**
+ * To `coupon.claim`.
+ */
+export type CouponClaimed = { coupon: Coupon, };
+
+/**
+ * Plans a coupon campaign.
+ */
+export type CouponCreate = { shop: string, command_id: string, 
+/**
+ * Absent: the server makes an id.
+ */
+campaign?: string, spec: CampaignSpec, };
+
+/**
+ * Takes no more claims; what was claimed stays good.
+ */
+export type CouponEnd = { shop: string, command_id: string, campaign: string, };
+
+/**
+ * These buyers may claim, whatever audience and task say.
+ */
+export type CouponGrant = { shop: string, command_id: string, campaign: string, buyers: Array<string>, };
+
+/**
+ * `coupon.granted`: you may claim now: you did the task, or somebody of the shop let you.
+ */
+export type CouponGranted = { shop: string, offer: Offer, };
+
+/**
+ * What a coupon is locked by: `{"reservation":"v1"}` or `{"order":"o1"}`.
+ */
+export type CouponHolder = { "reservation": string } | { "order": string };
+
+/**
+ * What a buyer may claim, what he has, and how far he is.
+ */
+export type CouponList = { shop: string, 
+/**
+ * Only offers of this room.
+ */
+room?: string, 
+/**
+ * `next` of the page before.
+ */
+cursor?: string, 
+/**
+ * Absent: 50.
+ */
+limit?: number, };
+
+/**
+ * `coupon.offered`: the streamer shows you a campaign that not everybody in the room sees.
+ */
+export type CouponOffered = { shop: string, room: string, offer: Offer, };
+
+/**
+ * Takes claims from now on; tasks begin to count.
+ */
+export type CouponOpen = { shop: string, command_id: string, campaign: string, };
+
+/**
+ * `coupon.progress`: how far you are with a watch task.
+ */
+export type CouponProgress = { shop: string, progress: Progress, };
+
+/**
+ * Shows an open campaign to those in the room who fit all of the segment; everybody, if it is
+ * empty.
+ */
+export type CouponPush = { shop: string, command_id: string, campaign: string, room: string, segment?: Array<AudienceRule>, };
+
+/**
+ * Asks to be told shortly before an announced campaign opens.
+ */
+export type CouponRemind = { shop: string, command_id: string, campaign: string, };
+
+/**
+ * `coupon.reminder`: the campaign you asked about is about to open.
+ */
+export type CouponReminder = { shop: string, campaign: string, text: string, opens_at: number, };
+
+/**
+ * Takes back what was claimed and is in no order.
+ */
+export type CouponRevoke = { shop: string, command_id: string, of: RevokeOf, };
+
+export type CouponState = { "kind": "claimed" } | { "kind": "locked", by: CouponHolder, } | { "kind": "used", order: string, spent_minor: number, } | { "kind": "expired" } | { "kind": "revoked" };
+
+/**
+ * To `coupon.list`. The first page has all that is the buyer's own.
+ */
+export type Coupons = { 
+/**
+ * Campaigns that are announced or can be claimed from, and those of the coupons below.
+ */
+offers: Array<Offer>, 
+/**
+ * Claimed and locked ones.
+ */
+coupons: Array<Coupon>, 
+/**
+ * Campaigns that he may claim from by a grant or a task he did.
+ */
+granted: Array<string>, progress: Array<Progress>, 
+/**
+ * Campaigns whose opening he wants to be told.
+ */
+reminders: Array<string>, 
+/**
+ * Present when there are more offers: ask with it as `cursor`.
+ */
+next?: string, };
+
+/**
  * To `room.dashboard`: the figures of one room.
  */
 export type Dashboard = { room: string, at: number, viewers: number, viewers_peak: number, joins: number, likes: number, comments: number, sales: Array<DashboardSale>, 
@@ -527,12 +841,42 @@ revenue_paid_minor: number,
 /**
  * ISO 4217.
  */
-currency: string, version: number, };
+currency: string, 
+/**
+ * Absent: no coupon can be claimed in the room.
+ */
+promo?: DashboardPromo, version: number, };
+
+/**
+ * One campaign on the dashboard.
+ */
+export type DashboardCampaign = { campaign: string, title: string, state: CampaignState, funder: Funder, counts: CampaignCounts, money: CampaignMoney, 
+/**
+ * Of a watch task.
+ */
+watch?: WatchFunnel, };
 
 /**
  * One item on the dashboard: `available + reserved + offered + sold = total`.
  */
 export type DashboardItem = { sku: string, title: string, state: ItemState, price_minor: number, total: number, available: number, reserved: number, offered: number, sold: number, waitlist_length: number, };
+
+/**
+ * What the coupons of a room cost and did, on its dashboard.
+ */
+export type DashboardPromo = { 
+/**
+ * Campaigns that can be claimed in the room.
+ */
+campaigns: Array<DashboardCampaign>, 
+/**
+ * What they have cost so far, by who pays.
+ */
+seller_minor: number, platform_minor: number, 
+/**
+ * Watched for their tasks, by all viewers together.
+ */
+watched_ms: number, };
 
 /**
  * One sale on the dashboard.
@@ -874,6 +1218,12 @@ export type DeskVerdict = { shop: string, command_id: string, session: number, r
 export type DeskWatch = { shop: string, buyer: string, };
 
 /**
+ * What a coupon takes off, from which spend. Thresholds rise; the highest that is satisfied
+ * counts.
+ */
+export type Discount = { "kind": "amount", tiers: Array<AmountTier>, } | { "kind": "percent", tiers: Array<PercentTier>, max_discount_minor: number, } | { "kind": "fixed_price", tiers: Array<PriceTier>, max_discount_minor: number, } | { "kind": "free_shipping", min_spend_minor?: number, max_discount_minor: number, };
+
+/**
  * Yes, and nothing more to say.
  */
 export type Done = Record<symbol, never>;
@@ -887,6 +1237,112 @@ export type Draft = { "kind": "text", text: string, } | { "kind": "emoji", emoji
  * `drain`: after that delay open a new connection, then close this one.
  */
 export type Drain = { after_ms: number, };
+
+/**
+ * A lucky draw. Whoever entered, did the task and was there at the close counts.
+ */
+export type Draw = { draw: string, room: string, title: string, state: DrawState, winners_max: number, task: Task, closes_at: number, 
+/**
+ * SHA-256 of the seed, in hex.
+ */
+seed_hash: string, 
+/**
+ * How many have entered.
+ */
+entries: number, 
+/**
+ * How many of them count; absent before the close.
+ */
+eligible?: number, 
+/**
+ * In hex, once it is revealed.
+ */
+seed?: string, 
+/**
+ * In the order of the draw. A room is shown the first fifty.
+ */
+winners: Array<DrawWinner>, version: number, };
+
+/**
+ * Where the prize goes; by its winner, in time.
+ */
+export type DrawAddress = { shop: string, command_id: string, draw: string, address: Address, };
+
+/**
+ * The draw after the request.
+ */
+export type DrawChanged = { draw: Draw, };
+
+/**
+ * Draws the winners of a draw whose time is over, where the server has not done so by itself.
+ * Before that it is `draw_not_ready`: a draw runs as long as was said.
+ */
+export type DrawClose = { shop: string, command_id: string, draw: string, };
+
+/**
+ * Starts a draw. One runs in a room at a time.
+ */
+export type DrawCreate = { shop: string, command_id: string, 
+/**
+ * Absent: the server makes an id.
+ */
+draw?: string, spec: DrawSpec, };
+
+/**
+ * Takes part. Entering again changes nothing.
+ */
+export type DrawEnter = { shop: string, command_id: string, draw: string, };
+
+/**
+ * `draw.entered`: you are in the draw.
+ */
+export type DrawEntered = { shop: string, draw: string, };
+
+/**
+ * `draw.forfeited`: your prize is lost, no address came in time.
+ */
+export type DrawForfeited = { shop: string, draw: string, };
+
+/**
+ * The draws that are running or not yet done.
+ */
+export type DrawList = { shop: string, room?: string, };
+
+/**
+ * A lucky draw as its streamer describes it. It runs from the request on and cannot be called
+ * off; the server makes the seed and shows its hash at once.
+ */
+export type DrawSpec = { room: string, title: string, winners: number, 
+/**
+ * A comment or a purchase enters by itself; otherwise `draw.enter` does.
+ */
+task?: Task, 
+/**
+ * 10 s to 12 h.
+ */
+run_ms: number, 
+/**
+ * How long a winner has to say where the prize goes. 1 h to 30 days; absent: 48 h.
+ */
+address_ms?: number, 
+/**
+ * A prize that nobody claims goes to the next in order.
+ */
+next_in_order?: boolean, };
+
+export type DrawState = "running" | "closed" | "drawn" | "done";
+
+export type DrawWinner = { buyer: string, prize: PrizeState, };
+
+/**
+ * `draw.won`: you won; say with `draw.address` where the prize goes.
+ */
+export type DrawWon = { shop: string, draw: string, address_by: number, };
+
+/**
+ * To `draw.list`.
+ */
+export type Draws = { draws: Array<Draw>, };
 
 /**
  * Why a session does not count.
@@ -951,6 +1407,11 @@ export type Found = { hits: Array<Hit>,
 next?: string, };
 
 /**
+ * Who bears a discount.
+ */
+export type Funder = "seller" | "platform";
+
+/**
  * The first message. A browser sends its token here; others may have sent it as a header.
  */
 export type Hello = { token?: string, 
@@ -984,6 +1445,11 @@ holiday?: Holiday, };
  */
 export type Intent = "accepting" | "busy" | "away" | "off";
 
+/**
+ * Which goods a rule or a coupon is for: `"all"` or `{"skus":["red-m"]}`.
+ */
+export type ItemScope = "all" | { "skus": Array<string> };
+
 export type ItemState = "closed" | "live" | "sold_out_soft" | "sold_out_hard";
 
 /**
@@ -1006,13 +1472,26 @@ presence: string, me: Me, snapshot: RoomSnapshot, };
 export type KeywordsChanged = { room: string, keywords: Array<string>, };
 
 /**
+ * The layers of a price in the order they apply.
+ */
+export type Layer = "item_price" | "item_subsidy" | "seller_coupon" | "platform_coupon" | "shipping";
+
+/**
  * The bounds a client should know before it runs into them.
  */
 export type Limits = { message_bytes_max: number, 
 /**
  * For those who bring a role of the staff.
  */
-staff_message_bytes_max: number, frame_requests_max: number, requests_in_flight_max: number, requests_per_s: number, comment_chars_max: number, likes_per_s_max: number, chat_text_chars_max: number, image_bytes_max: number, video_bytes_max: number, resume_topics_max: number, };
+staff_message_bytes_max: number, frame_requests_max: number, requests_in_flight_max: number, requests_per_s: number, comment_chars_max: number, likes_per_s_max: number, chat_text_chars_max: number, image_bytes_max: number, video_bytes_max: number, resume_topics_max: number, 
+/**
+ * Coupons that one purchase names.
+ */
+coupons_named_max: number, 
+/**
+ * How often a viewer sends `room.watch`.
+ */
+watch_ms: number, };
 
 /**
  * How long the room has been live: `elapsed_ms` up to `at`, and running on while it is live.
@@ -1054,7 +1533,19 @@ muted_until?: number, reservations: Array<Reservation>, orders: Array<Order>, wa
 /**
  * Sales whose start the buyer wants to be told.
  */
-reminders: Array<string>, };
+reminders: Array<string>, 
+/**
+ * Claimed and locked ones.
+ */
+coupons?: Array<Coupon>, 
+/**
+ * Campaigns that he may claim from by a grant or a task he did.
+ */
+granted?: Array<string>, progress?: Array<Progress>, 
+/**
+ * Campaigns whose opening he wants to be told.
+ */
+campaign_reminders?: Array<string>, };
 
 export type Message = { 
 /**
@@ -1085,6 +1576,19 @@ more: boolean, };
 export type Note = { note: string, text: string, };
 
 /**
+ * A coupon campaign as buyers see it.
+ */
+export type Offer = { campaign: string, title: string, state: CampaignState, funder: Funder, discount: Discount, items: ItemScope, rooms: Scope, audience: Array<AudienceShown>, task: Task, opens_at?: number, closes_at?: number, validity: Validity, per_buyer: number, 
+/**
+ * Coupons that nobody has claimed yet.
+ */
+left: number, 
+/**
+ * ISO 4217.
+ */
+currency: string, version: number, };
+
+/**
  * An order. It is paid by `pay_by` or it ends.
  */
 export type Order = { order: string, buyer: string, lines: Array<OrderLine>, total_minor: number, 
@@ -1095,7 +1599,15 @@ currency: string, placed_at: number, pay_by: number, state: OrderState,
 /**
  * Money that came in and buys nothing: a person has to send it back.
  */
-refunds_required: Array<Refund>, version: number, };
+refunds_required: Array<Refund>, 
+/**
+ * Why it costs what it costs. Absent: ordered before prices were explained.
+ */
+quote?: Quote, 
+/**
+ * What went back to the buyer so far; absent: nothing.
+ */
+refunded_minor?: number, version: number, };
 
 /**
  * Cancels an unpaid order.
@@ -1106,6 +1618,11 @@ export type OrderCancel = { shop: string, command_id: string, order: string, };
  * The order after the request.
  */
 export type OrderChanged = { order: Order, };
+
+/**
+ * Chooses coupons anew, until payment begins. Prices of goods and subsidies stay as they were.
+ */
+export type OrderCoupons = { shop: string, command_id: string, order: string, coupons: "best" | Array<string>, };
 
 export type OrderLine = { sku: string, quantity: number, unit_price_minor: number, 
 /**
@@ -1134,7 +1651,11 @@ export type OrderPay = { shop: string, command_id: string, order: string, };
 /**
  * Orders held units or ordinary goods.
  */
-export type OrderPlace = { shop: string, command_id: string, basket: Basket, address: Address, };
+export type OrderPlace = { shop: string, command_id: string, basket: Basket, address: Address, coupons?: "best" | Array<string>, 
+/**
+ * Where the buyer is, for prices that hold only there.
+ */
+room?: string, };
 
 /**
  * `order.changed`: one of your orders changed.
@@ -1161,6 +1682,8 @@ next?: string, };
  * What becomes of the sessions of an agent who is gone.
  */
 export type OwnerDown = "keep" | "requeue_unanswered" | "requeue_all";
+
+export type PercentTier = { min_spend_minor: number, off_bps: number, };
 
 /**
  * The product that is shown large.
@@ -1259,6 +1782,80 @@ t2: number, };
 export type Position = { "kind": "exact", place: number, } | { "kind": "beyond", place: number, };
 
 /**
+ * One discount of a line or of the shipping: which layer, what rule, who pays, how much.
+ */
+export type PricePart = { layer: Layer, because: Because, funder: Funder, amount_minor: number, };
+
+/**
+ * A price rule that needs no coupon.
+ */
+export type PriceRule = { rule: string, spec: RuleSpec, 
+/**
+ * Platform money that went into it so far.
+ */
+spent_minor: number, 
+/**
+ * ISO 4217.
+ */
+currency: string, version: number, };
+
+/**
+ * The rule after the request.
+ */
+export type PriceRuleChanged = { rule: PriceRule, };
+
+/**
+ * Ends a price rule. What was ordered keeps its price.
+ */
+export type PriceRuleEnd = { shop: string, command_id: string, rule: string, };
+
+/**
+ * To `price.rules`.
+ */
+export type PriceRuleList = { rules: Array<PriceRule>, stacking: Stacking, 
+/**
+ * Present when there are more: ask with it as `cursor`.
+ */
+next?: string, };
+
+/**
+ * Makes a price rule, or replaces it.
+ */
+export type PriceRuleSet = { shop: string, command_id: string, 
+/**
+ * Absent: the server makes an id.
+ */
+rule?: string, spec: RuleSpec, };
+
+/**
+ * The price rules of a shop, and which discounts do not meet.
+ */
+export type PriceRules = { shop: string, 
+/**
+ * `next` of the page before.
+ */
+cursor?: string, 
+/**
+ * Absent: 50.
+ */
+limit?: number, };
+
+/**
+ * Where the price of a unit comes from. Of equal prices the one that stands first here counts;
+ * live and creator flash prices rank alike.
+ */
+export type PriceSource = "live_flash" | "creator_flash" | "live_fixed" | "campaign" | "flash" | "product_discount" | "items_discount";
+
+/**
+ * Replaces the pairs of discounts that do not meet; the server counts the version.
+ */
+export type PriceStacking = { shop: string, command_id: string, forbidden: Array<[StackClass, StackClass]>, };
+
+export type PriceTier = { min_spend_minor: number, price_minor: number, };
+
+export type PrizeState = { "kind": "open", address_by: number, } | { "kind": "claimed" } | { "kind": "forfeited" };
+
+/**
  * A product and what of it can freely be sold.
  */
 export type Product = { product: string, title: string, image_url?: string, 
@@ -1270,6 +1867,12 @@ listed: boolean,
  * ISO 4217.
  */
 currency: string, skus: Array<Sku>, version: number, };
+
+/**
+ * How far a buyer is with a watch task. It is the server's number and never falls: whoever
+ * animates it must come back to it.
+ */
+export type Progress = { campaign: string, watched_ms: number, needed_ms: number, completed: boolean, };
 
 /**
  * A reply that was written beforehand, with a `{name}` where something is filled in.
@@ -1298,6 +1901,70 @@ quick_reply?: string,
  * A `{name}` is filled in when it is sent.
  */
 text: string, };
+
+/**
+ * A priced cart with its explanation: `list = goods + seller + platform`, and
+ * `total = goods + shipping`.
+ */
+export type Quote = { 
+/**
+ * ISO 4217, of every amount in it.
+ */
+currency: string, 
+/**
+ * Of the rule that says which discounts meet. 0: an order of before prices were explained.
+ */
+stacking_version: number, lines: Array<QuoteLine>, shipping_fee_minor: number, 
+/**
+ * What takes the fee away, or a part of it. Its amount is in neither of the sums below.
+ */
+shipping_off?: PricePart, 
+/**
+ * What the buyer pays for the shipping.
+ */
+shipping_minor: number, 
+/**
+ * The coupons that it uses.
+ */
+coupons: Array<UsedCoupon>, list_minor: number, 
+/**
+ * The goods after every discount.
+ */
+goods_minor: number, 
+/**
+ * What seller and platform bear of the goods' discounts.
+ */
+seller_minor: number, platform_minor: number, total_minor: number, };
+
+/**
+ * A line of it: `payable = quantity x list price - parts`.
+ */
+export type QuoteLine = { sku: string, quantity: number, 
+/**
+ * Of one unit.
+ */
+list_price_minor: number, 
+/**
+ * Of one unit, before subsidies and coupons.
+ */
+unit_price_minor: number, 
+/**
+ * Absent: a unit costs the list price.
+ */
+source?: PriceSource, 
+/**
+ * Units that the platform gave something to.
+ */
+subsidised: number, 
+/**
+ * In the order of the layers; only those that take something off.
+ */
+parts: Array<PricePart>, payable_minor: number, };
+
+/**
+ * To `cart.quote`.
+ */
+export type Quoted = { quote: Quote, };
 
 /**
  * The sessions that were opened in `[from, until)`, by what they are now.
@@ -1399,7 +2066,7 @@ export type ReservationPush = { shop: string, reservation: Reservation, };
  */
 export type ReservationRelease = { shop: string, command_id: string, reservation: string, };
 
-export type ReservationState = { "kind": "held", expires_at: number, } | { "kind": "ordered", order: string, } | { "kind": "sold", order: string, } | { "kind": "released", reason: ReleaseReason, };
+export type ReservationState = { "kind": "pooled" } | { "kind": "held", expires_at: number, } | { "kind": "ordered", order: string, } | { "kind": "sold", order: string, } | { "kind": "released", reason: ReleaseReason, };
 
 /**
  * To `desk.response_rate`.
@@ -1470,6 +2137,17 @@ me?: Me, presence?: string,
 error?: Refusal, };
 
 /**
+ * All coupons of a campaign, which ends with it, or one: `{"campaign":"c1"}` or
+ * `{"coupon":"k1"}`.
+ */
+export type RevokeOf = { "campaign": string } | { "coupon": string };
+
+/**
+ * To `coupon.revoke`: what was named there, after the request.
+ */
+export type Revoked = { campaign?: Campaign, coupon?: Coupon, };
+
+/**
  * What a token's owner may act as in a shop.
  */
 export type Role = "buyer" | "streamer" | "agent" | "supervisor" | "manager" | "service";
@@ -1536,6 +2214,15 @@ export type RoomCommentPush = { comment: Comment,
 skipped?: number, };
 
 /**
+ * `room.coupon`: a campaign of the room looks different, or is to be shown now.
+ */
+export type RoomCoupon = { offer: Offer, 
+/**
+ * The streamer shows it: open it on the screen.
+ */
+shown: boolean, };
+
+/**
  * Schedules a room.
  */
 export type RoomCreate = { shop: string, command_id: string, 
@@ -1553,6 +2240,11 @@ export type RoomDashboard = { shop: string, room: string, };
  * Takes a comment away from everybody.
  */
 export type RoomDeleteComment = { shop: string, command_id: string, room: string, comment: string, };
+
+/**
+ * `room.draw`: a draw of the room looks different.
+ */
+export type RoomDraw = { draw: Draw, };
 
 /**
  * Ends a room and its sales for good.
@@ -1670,7 +2362,15 @@ products: Array<Product>,
 /**
  * Sales that are announced or running here, and those that ended lately.
  */
-sales: Array<Sale>, viewers: number, 
+sales: Array<Sale>, 
+/**
+ * Coupon campaigns that are announced here or can be claimed from.
+ */
+offers?: Array<Offer>, 
+/**
+ * Lucky draws of the room that are not done.
+ */
+draws?: Array<Draw>, viewers: number, 
 /**
  * The recent comments, oldest first.
  */
@@ -1727,7 +2427,8 @@ export type RoomUnpin = { shop: string, command_id: string, room: string, };
 export type RoomViewers = { viewers: number, viewers_peak: number, joins: number, };
 
 /**
- * The heartbeat of a viewer, every 10 s and at each change.
+ * The heartbeat of a viewer, every 10 s (`watch_ms` of the welcome) and at each change. One counts
+ * for 15 s while it plays and shows, whatever becomes of the connection.
  */
 export type RoomWatch = { shop: string, room: string, playing: boolean, 
 /**
@@ -1737,12 +2438,47 @@ visible: boolean,
 /**
  * Where the player is in the media.
  */
-position_ms?: number, };
+position_ms?: number, 
+/**
+ * The buyer touched the player just now: of several rooms of a shop that he has open, watch
+ * time counts in the one touched last. Joining does so too.
+ */
+touched?: boolean, 
+/**
+ * What this device calls itself, where the token does not say. Few buyers count on one.
+ */
+device?: string, };
 
 /**
  * To `room.list`.
  */
 export type Rooms = { rooms: Array<Room>, };
+
+/**
+ * What a rule does to a price.
+ */
+export type RuleEffect = { "kind": "product_discount", off_bps: number, } | { "kind": "flash_price", price_minor: number, } | { "kind": "campaign_price", price_minor: number, } | { "kind": "creator_flash", price_minor: number, } | { "kind": "live_fixed", price_minor: number, } | { "kind": "items_discount", units_min: number, off_bps: number, } | { "kind": "subsidy", per_unit_minor: number, per_buyer: number, budget_minor: number, } | { "kind": "free_shipping", min_goods_minor: number, };
+
+/**
+ * A price rule as its owner describes it; replaces what was known before.
+ */
+export type RuleSpec = { title: string, effect: RuleEffect, 
+/**
+ * A price needs goods that are named.
+ */
+items?: ItemScope, 
+/**
+ * Only for orders out of these rooms, while they are on air. Live prices need it.
+ */
+live_only?: Scope, 
+/**
+ * Absent: at once.
+ */
+starts_at?: number, 
+/**
+ * Absent: until it is ended.
+ */
+ends_at?: number, };
 
 /**
  * A flash sale with its items.
@@ -1759,7 +2495,11 @@ price_hidden: boolean, reminder_text: string,
 /**
  * ISO 4217.
  */
-currency: string, items: Array<StockItem>, version: number, };
+currency: string, items: Array<StockItem>, 
+/**
+ * Claims of its first moments are drawn. Absent: taken as they come.
+ */
+draw?: SaleDraw, version: number, };
 
 /**
  * Shows the sale with its countdown; its stock moves out of free stock.
@@ -1782,9 +2522,10 @@ export type SaleChange = { starts_at?: number, ends_at?: number, totals?: Array<
 export type SaleChanged = { sale: Sale, };
 
 /**
- * Wants units now. The client must be in the room.
+ * Wants units now. The client must be in the room. The coupons are locked as long as the hold
+ * lives; where the first moments of a sale are drawn, none are: they are chosen with the order.
  */
-export type SaleClaim = { shop: string, command_id: string, room: string, sale: string, sku: string, quantity: number, };
+export type SaleClaim = { shop: string, command_id: string, room: string, sale: string, sku: string, quantity: number, coupons?: "best" | Array<string>, };
 
 /**
  * Plans a flash sale.
@@ -1796,6 +2537,23 @@ export type SaleCreate = { shop: string, command_id: string,
 sale?: string, spec: SaleSpec, };
 
 /**
+ * How the claims of a sale's first moments are drawn.
+ */
+export type SaleDraw = { 
+/**
+ * Claims of so long after the start are drawn instead of taken as they come.
+ */
+window_ms: number, 
+/**
+ * SHA-256 of the seed, in hex.
+ */
+seed_hash: string, 
+/**
+ * In hex, once it is revealed.
+ */
+seed?: string, };
+
+/**
  * Ends now; reservations stay valid.
  */
 export type SaleEnd = { shop: string, command_id: string, sale: string, };
@@ -1804,6 +2562,12 @@ export type SaleEnd = { shop: string, command_id: string, sale: string, };
  * One item as its streamer describes it.
  */
 export type SaleItemSpec = { sku: string, total: number, per_buyer: number, price_minor: number, };
+
+/**
+ * `sale.not_drawn`: your claim of the sale's first moments got nothing. Whoever was drawn gets
+ * `reservation.changed`.
+ */
+export type SaleNotDrawn = { shop: string, sale: string, };
 
 /**
  * `sale.offer`: your place on a waitlist changed: a better position, an offer, or gone.
@@ -1850,7 +2614,12 @@ starts_at?: number, countdown_ms?: number, run_ms?: number, hold_ms?: number, mi
 /**
  * The price stays hidden until the sale starts.
  */
-price_hidden?: boolean, reminder_text?: string, };
+price_hidden?: boolean, reminder_text?: string, 
+/**
+ * Claims of so long after the start are drawn by a seed, instead of taken as they come. The
+ * server makes the seed and shows its hash from the announcement on. 100 ms to 1 min.
+ */
+draw_window_ms?: number, };
 
 /**
  * Starts now.
@@ -1985,12 +2754,36 @@ unpaid_window_ms: number,
 /**
  * When the buyer of an unpaid order is reminded, after placing it; rising.
  */
-order_reminders_ms: Array<number>, };
+order_reminders_ms: Array<number>, 
+/**
+ * What sending an order costs. 0 to 1,000,000.
+ */
+shipping_fee_minor: number, 
+/**
+ * Goods of this much are sent free of charge. Absent: none are.
+ */
+shipping_free_over_minor?: number, 
+/**
+ * How long what was earned in a room can be claimed after its end. 0 to 24 h.
+ */
+claim_grace_ms: number, 
+/**
+ * Draws that one buyer may win within the window. 1 to 99.
+ */
+draw_wins_max: number, 
+/**
+ * 1 h to 90 days.
+ */
+draw_repeat_window_ms: number, };
 
 /**
  * Settings to change; what is absent stays.
  */
-export type SettingsChange = { reservation_hold_ms?: number, payment_grace_ms?: number, min_presence_ms?: number, sale_countdown_ms?: number, sale_run_ms?: number, sale_reminder_lead_ms?: number, unpaid_expiries_max?: number, waitlist_offer_ms?: number, waitlist_factor?: number, unpaid_window_ms?: number, order_reminders_ms?: Array<number>, };
+export type SettingsChange = { reservation_hold_ms?: number, payment_grace_ms?: number, min_presence_ms?: number, sale_countdown_ms?: number, sale_run_ms?: number, sale_reminder_lead_ms?: number, unpaid_expiries_max?: number, waitlist_offer_ms?: number, waitlist_factor?: number, unpaid_window_ms?: number, order_reminders_ms?: Array<number>, shipping_fee_minor?: number, 
+/**
+ * Null: none are sent free of charge.
+ */
+shipping_free_over_minor?: number | null, claim_grace_ms?: number, draw_wins_max?: number, draw_repeat_window_ms?: number, };
 
 /**
  * A shop: one currency, one set of rules.
@@ -2000,6 +2793,11 @@ export type Shop = { shop: string, name: string,
  * ISO 4217.
  */
 currency: string, settings: Settings, version: number, };
+
+/**
+ * Changes what the platform lets the shop do; without any it reads it.
+ */
+export type ShopCapabilities = { shop: string, command_id: string, capabilities?: CapabilitiesChange, };
 
 /**
  * To `shop.settings`.
@@ -2046,6 +2844,22 @@ stock: Stock, };
 export type Snapshot = RoomSnapshot | DeskSnapshot;
 
 /**
+ * What a discount counts as where it meets another.
+ */
+export type StackClass = "discount" | "flash" | "fixed_price" | "subsidy" | "seller_coupon" | "platform_coupon" | "shipping" | "exclusive";
+
+/**
+ * Which discounts do not meet on a line: of a pair that stands here the earlier layer's stays.
+ * Orders say by which version they were priced.
+ */
+export type Stacking = { version: number, forbidden: Array<[StackClass, StackClass]>, };
+
+/**
+ * To `price.stacking`.
+ */
+export type StackingChanged = { stacking: Stacking, };
+
+/**
  * How much of a SKU is free to sell: `{"units":5}` or `"unlimited"`.
  */
 export type Stock = { "units": number } | "unlimited";
@@ -2058,6 +2872,11 @@ export type StockItem = { sku: string, title: string,
  * Absent while the price is hidden.
  */
 price_minor?: number, list_price_minor: number, per_buyer: number, total: number, available: number, reserved: number, offered: number, sold: number, waitlist_length: number, state: ItemState, version: number, };
+
+/**
+ * What a buyer does before he may claim or counts in a draw.
+ */
+export type Task = { "kind": "none" } | { "kind": "follow" } | { "kind": "comment", keyword: string, } | { "kind": "watch", needed_ms: number, } | { "kind": "purchase" };
 
 /**
  * To `desk.team`.
@@ -2090,6 +2909,16 @@ session?: Session, messages: Array<Message>,
  */
 next?: string, };
 
+/**
+ * A coupon that a price uses, and all that it takes off.
+ */
+export type UsedCoupon = { coupon: string, campaign: string, layer: Layer, funder: Funder, amount_minor: number, };
+
+/**
+ * Until when a coupon can be used.
+ */
+export type Validity = { "kind": "until", at: number, } | { "kind": "for", span_ms: number, };
+
 export type Verdict = "upheld" | "rejected" | "overturned";
 
 /**
@@ -2108,6 +2937,12 @@ export type WaitingState = { "kind": "waiting", position: number, } | { "kind": 
  * To `sale.waitlist`.
  */
 export type Waitlisted = { waiting: Waiting, };
+
+/**
+ * How many have begun a watch task, and how much they watched in all. Who is through stands in
+ * the campaign's counts.
+ */
+export type WatchFunnel = { started: number, watched_ms: number, };
 
 /**
  * To `desk.watch`: where the conversation stands.
@@ -2198,12 +3033,35 @@ export interface Requests {
   "sale.restock": { fields: SaleRestock; ok: SaleChanged };
   "reservation.release": { fields: ReservationRelease; ok: ReservationChanged };
   "order.place": { fields: OrderPlace; ok: OrderChanged };
+  "order.coupons": { fields: OrderCoupons; ok: OrderChanged };
   "order.pay": { fields: OrderPay; ok: OrderChanged };
   "order.cancel": { fields: OrderCancel; ok: OrderChanged };
   "order.list": { fields: OrderList; ok: Orders };
   "shop.follow": { fields: ShopFollow; ok: Following };
   "shop.unfollow": { fields: ShopUnfollow; ok: Following };
   "shop.settings": { fields: ShopSettings; ok: ShopChanged };
+  "cart.quote": { fields: CartQuote; ok: Quoted };
+  "price.rules": { fields: PriceRules; ok: PriceRuleList };
+  "price.rule_set": { fields: PriceRuleSet; ok: PriceRuleChanged };
+  "price.rule_end": { fields: PriceRuleEnd; ok: Done };
+  "price.stacking": { fields: PriceStacking; ok: StackingChanged };
+  "shop.capabilities": { fields: ShopCapabilities; ok: CapabilitiesChanged };
+  "coupon.list": { fields: CouponList; ok: Coupons };
+  "coupon.claim": { fields: CouponClaim; ok: CouponClaimed };
+  "coupon.remind": { fields: CouponRemind; ok: Done };
+  "coupon.campaigns": { fields: CouponCampaigns; ok: Campaigns };
+  "coupon.create": { fields: CouponCreate; ok: CampaignChanged };
+  "coupon.announce": { fields: CouponAnnounce; ok: CampaignChanged };
+  "coupon.open": { fields: CouponOpen; ok: CampaignChanged };
+  "coupon.push": { fields: CouponPush; ok: CampaignChanged };
+  "coupon.grant": { fields: CouponGrant; ok: CampaignChanged };
+  "coupon.end": { fields: CouponEnd; ok: CampaignChanged };
+  "coupon.revoke": { fields: CouponRevoke; ok: Revoked };
+  "draw.list": { fields: DrawList; ok: Draws };
+  "draw.create": { fields: DrawCreate; ok: DrawChanged };
+  "draw.enter": { fields: DrawEnter; ok: DrawChanged };
+  "draw.address": { fields: DrawAddress; ok: DrawChanged };
+  "draw.close": { fields: DrawClose; ok: DrawChanged };
   "chat.open": { fields: ChatOpen; ok: ChatOpened };
   "chat.send": { fields: ChatSend; ok: ChatSent };
   "chat.faq": { fields: ChatFaq; ok: ChatSessionChanged };
@@ -2284,11 +3142,29 @@ export const CHANGES: ReadonlySet<string> = new Set([
   "sale.restock",
   "reservation.release",
   "order.place",
+  "order.coupons",
   "order.pay",
   "order.cancel",
   "shop.follow",
   "shop.unfollow",
   "shop.settings",
+  "price.rule_set",
+  "price.rule_end",
+  "price.stacking",
+  "shop.capabilities",
+  "coupon.claim",
+  "coupon.remind",
+  "coupon.create",
+  "coupon.announce",
+  "coupon.open",
+  "coupon.push",
+  "coupon.grant",
+  "coupon.end",
+  "coupon.revoke",
+  "draw.create",
+  "draw.enter",
+  "draw.address",
+  "draw.close",
   "chat.send",
   "chat.faq",
   "chat.recall",
@@ -2331,13 +3207,24 @@ export type Push =
   | ({ type: "room.product"; topic: string; seq: number } & RoomProduct)
   | ({ type: "room.sale"; topic: string; seq: number } & RoomSale)
   | ({ type: "room.stock"; topic: string; seq: number } & RoomStock)
+  | ({ type: "room.coupon"; topic: string; seq: number } & RoomCoupon)
+  | ({ type: "room.draw"; topic: string; seq: number } & RoomDraw)
   | ({ type: "room.gap"; topic: string } & RoomGap)
   | ({ type: "room.banned" } & RoomBanned)
   | ({ type: "sale.offer" } & SaleOffer)
   | ({ type: "sale.reminder" } & SaleReminder)
+  | ({ type: "sale.not_drawn" } & SaleNotDrawn)
   | ({ type: "reservation.changed" } & ReservationPush)
   | ({ type: "order.changed" } & OrderPush)
   | ({ type: "order.reminder" } & OrderReminder)
+  | ({ type: "coupon.offered" } & CouponOffered)
+  | ({ type: "coupon.granted" } & CouponGranted)
+  | ({ type: "coupon.progress" } & CouponProgress)
+  | ({ type: "coupon.changed" } & CouponChanged)
+  | ({ type: "coupon.reminder" } & CouponReminder)
+  | ({ type: "draw.entered" } & DrawEntered)
+  | ({ type: "draw.won" } & DrawWon)
+  | ({ type: "draw.forfeited" } & DrawForfeited)
   | ({ type: "chat.message"; topic: string; seq: number } & ChatMessage)
   | ({ type: "chat.recalled"; topic: string } & ChatRecalled)
   | ({ type: "chat.read"; topic: string } & ChatReadPush)

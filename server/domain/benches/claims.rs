@@ -5,8 +5,8 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use hawker_domain::command::{
-    Actor, Claim, Command, ProductSpec, Role, RoomCommand, RoomSpec, SaleCommand, SaleItemSpec,
-    SaleSpec, Scope, ShopCommand, SkuSpec, Stock,
+    Actor, Claim, Command, CouponChoice, ProductSpec, Role, RoomCommand, RoomSpec, SaleCommand,
+    SaleItemSpec, SaleSpec, Scope, ShopCommand, SkuSpec, Stock,
 };
 use hawker_domain::id::{ReservationId, RoomId, SaleId, ShopId, SkuId, UserId};
 use hawker_domain::money::{Currency, Minor};
@@ -84,6 +84,7 @@ fn sale_spec(sku: SkuId, total_units: u32) -> SaleSpec {
         min_presence_ms: None,
         price_hidden: false,
         reminder_text: String::new(),
+        draw: None,
     }
 }
 
@@ -111,6 +112,7 @@ fn claims(count: u64, quantity: u32) -> Vec<(Actor, Command)> {
             quantity,
             reservation,
             present_ms: SpanMs::seconds(10),
+            coupons: CouponChoice::Best,
         };
         let actor = Actor { user, role: Role::Buyer };
         (actor, Command::Sale(SaleCommand::Claim(claim)))

@@ -2,13 +2,15 @@
 //! inside the command, made at the edge, so that deciding stays pure.
 
 mod desk;
+mod promo;
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use crate::id::{
-    CommentId, OrderId, PaymentId, ProductId, ReservationId, RoomId, SaleId, SkuId, UserId,
+    CommentId, CouponId, OrderId, PaymentId, ProductId, RefundId, ReservationId, RoomId, SaleId,
+    SkuId, UserId,
 };
 use crate::money::{Currency, Minor};
 use crate::settings::Settings;
@@ -16,6 +18,10 @@ use crate::time::{Millis, SpanMs};
 
 pub use desk::{
     Attachment, ChatCommand, Content, DeskCommand, Faq, Holiday, Intent, Marks, TransferTo, Verdict,
+};
+pub use promo::{
+    Audience, AudienceRule, CampaignSpec, Capabilities, Commitment, CouponKind, DrawSpec,
+    ItemScope, PromoCommand, RuleKind, RuleSpec, Seed, StackClass, Stacking, Task, Tier, Validity,
 };
 
 /// Who asks, and in which of his roles the edge let him in.
@@ -49,6 +55,14 @@ pub enum Command {
     Chat(ChatCommand),
     /// The staff's side.
     Desk(DeskCommand),
+    /// Prices, coupons and lucky draws.
+    Promo(PromoCommand),
+}
+
+impl From<PromoCommand> for Command {
+    fn from(command: PromoCommand) -> Self {
+        Self::Promo(command)
+    }
 }
 
 impl From<ChatCommand> for Command {
@@ -289,6 +303,11 @@ pub enum SaleCommand {
         reservation: ReservationId,
         reason: ReleaseReason,
     },
+    /// The seed that the sale committed to, once its first moments are over.
+    RevealSeed {
+        sale: SaleId,
+        seed: Seed,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -300,9 +319,20 @@ pub struct Claim {
     pub reservation: ReservationId,
     /// How long this connection has been in the room, measured at the edge.
     pub present_ms: SpanMs,
+    /// Locked for the hold, so that they are there when it is ordered.
+    pub coupons: CouponChoice,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Which of his coupons a buyer uses.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum CouponChoice {
+    /// What takes off most.
+    #[default]
+    Best,
+    These(Vec<CouponId>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SaleSpec {
     pub title: String,
     pub scope: Scope,
@@ -318,6 +348,15 @@ pub struct SaleSpec {
     /// The price stays hidden until the sale starts.
     pub price_hidden: bool,
     pub reminder_text: String,
+    /// Claims of the first moments are pooled and drawn.
+    pub draw: Option<DrawMode>,
+}
+
+/// Takes away what a head start is worth: early claims are ranked by a seed instead of by arrival.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DrawMode {
+    pub window_ms: SpanMs,
+    pub commitment: Commitment,
 }
 
 /// In which rooms a sale can be claimed.
@@ -351,6 +390,14 @@ pub enum OrderCommand {
         order: OrderId,
         basket: Basket,
         address: Address,
+        coupons: CouponChoice,
+        /// The room that the buyer is in, for prices that hold only there.
+        room: Option<RoomId>,
+    },
+    /// Until payment begins the buyer may choose anew.
+    ChangeCoupons {
+        order: OrderId,
+        coupons: CouponChoice,
     },
     /// The buyer leaves for the payment page: the hold is extended once.
     BeginPayment {
@@ -366,6 +413,29 @@ pub enum OrderCommand {
         payment: PaymentId,
         report: PaymentReport,
     },
+    /// Units of a paid order whose money goes back; the shop's system says so, once an id.
+    Refund {
+        order: OrderId,
+        refund: RefundId,
+        request: RefundRequest,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefundRequest {
+    /// Lines by their index, and how many more units of each.
+    pub units: Vec<(u32, u32)>,
+    /// What was paid for the shipping goes back too.
+    pub shipping: bool,
+    pub stage: RefundStage,
+}
+
+/// Before shipment a refund undoes the order, coupons included; later it does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundStage {
+    BeforeShipment,
+    AfterShipment,
 }
 
 /// What is ordered: flash holds and ordinary goods run on different clocks and never mix.

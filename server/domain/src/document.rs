@@ -2,7 +2,8 @@
 //! erased. Owns their keys; events carry only their hash.
 
 use crate::id::{
-    CommentId, NoteId, OrderId, PaymentId, ReportId, RoomId, SaleId, SessionId, UserId,
+    CampaignId, CommentId, DrawId, NoteId, OrderId, PaymentId, ReportId, RoomId, SaleId, SessionId,
+    UserId,
 };
 use crate::time::Millis;
 
@@ -51,6 +52,31 @@ pub fn late_refunds_prefix(order: &OrderId) -> String {
 /// An archived sale as it last was.
 pub fn sale_key(sale: &SaleId) -> String {
     format!("sale/{sale}")
+}
+
+/// An archived campaign as it last was.
+pub fn campaign_key(campaign: &CampaignId) -> String {
+    format!("campaign/{campaign}")
+}
+
+/// A lucky draw with all that it takes to compute its winners again.
+pub fn draw_key(draw: &DrawId) -> String {
+    format!("draw/{draw}")
+}
+
+/// The sealed seed of a lucky draw, until it is revealed.
+pub fn draw_seed_key(draw: &DrawId) -> String {
+    format!("draw-seed/{draw}")
+}
+
+/// The sealed seed of a sale's first moments.
+pub fn sale_seed_key(sale: &SaleId) -> String {
+    format!("sale-seed/{sale}")
+}
+
+/// Where a prize goes.
+pub fn prize_address_key(buyer: &UserId, draw: &DrawId) -> String {
+    format!("{}prize/{draw}", buyer_prefix(buyer))
 }
 
 /// One key per order of a buyer, the newest first.

@@ -3,21 +3,24 @@
 //! of people live in documents.
 
 pub mod desk;
+pub mod promo;
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::command::{ProductSpec, ReleaseReason, Role, RoomSpec, Scope, Stock};
+use crate::command::{ProductSpec, RefundStage, ReleaseReason, Role, RoomSpec, Scope, Stock};
 use crate::id::{
-    CommandId, CommentId, OrderId, PaymentId, ProductId, ReservationId, RoomId, SaleId, SkuId,
-    UserId,
+    CommandId, CommentId, CouponId, OrderId, PaymentId, ProductId, RefundId, ReservationId, RoomId,
+    SaleId, SkuId, UserId,
 };
 use crate::money::{Currency, Minor};
 use crate::settings::Settings;
+use crate::shop::price::Quote;
 use crate::time::{Millis, SpanMs};
 
 pub use desk::DeskEvent;
+pub use promo::PromoEvent;
 
 /// One accepted command, or one step of time passing, with all that came of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -192,6 +195,21 @@ pub enum Event {
         due_at: Millis,
     },
     Reserved(Reserved),
+    /// A claim of a sale's first moments: the seed will say who gets a unit.
+    ClaimPooled(ClaimPooled),
+    /// The seed is known and the pool is drawn; `Reserved` names those who won, in their order.
+    PoolDrawn {
+        sale: SaleId,
+        /// In hex.
+        seed: String,
+        entrants: u32,
+    },
+    /// Pooled claims that got nothing, a few hundred at a time.
+    PoolLost {
+        sale: SaleId,
+        sku: SkuId,
+        buyers: Vec<UserId>,
+    },
     ReservationReleased {
         reservation: ReservationId,
         reason: ReleaseReason,
@@ -280,8 +298,18 @@ pub enum Event {
         due_at: Millis,
     },
 
+    /// The buyer chose other coupons before he went to pay; its price is made anew.
+    OrderRepriced {
+        order: OrderId,
+        total_minor: Minor,
+        quote: Box<Quote>,
+    },
+    OrderRefunded(OrderRefunded),
+
     /// Conversations, sessions and agents: a vocabulary of its own.
     Desk(DeskEvent),
+    /// Prices, coupons, watch tasks and draws: one more.
+    Promo(PromoEvent),
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -304,6 +332,27 @@ pub struct SaleCreated {
     pub waitlist_factor: u32,
     pub price_hidden: bool,
     pub reminder_text: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draw: Option<DrawTerms>,
+}
+
+/// Claims before `starts_at + window_ms` are drawn by the seed with this hash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrawTerms {
+    pub window_ms: SpanMs,
+    /// SHA-256 of the seed, in hex.
+    pub seed_hash: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimPooled {
+    pub reservation: ReservationId,
+    pub sale: SaleId,
+    pub sku: SkuId,
+    pub buyer: UserId,
+    pub quantity: u32,
+    pub room: RoomId,
+    pub present_ms: SpanMs,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -345,6 +394,8 @@ pub enum ReservationSource {
     Claim { room: RoomId, present_ms: SpanMs },
     /// An accepted waitlist offer.
     Offer,
+    /// A pooled claim that the seed ranked so high.
+    Drawn { room: RoomId, present_ms: SpanMs, rank: u32 },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -357,6 +408,30 @@ pub struct OrderPlaced {
     /// When to remind, rising, all before `pay_by`.
     pub remind_at: Vec<Millis>,
     pub address_hash: String,
+    /// Why it costs what it costs. Orders of before prices were explained have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote: Option<Box<Quote>>,
+}
+
+/// Money that goes back for units of a paid order. The units stay sold until they are restocked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderRefunded {
+    pub order: OrderId,
+    pub refund: RefundId,
+    /// Lines by their index, and how many more units of each.
+    pub units: Vec<(u32, u32)>,
+    pub stage: RefundStage,
+    /// All that goes back to the buyer, the shipping included.
+    pub amount_minor: Minor,
+    pub shipping_minor: Minor,
+    /// What of the discounts seller and platform get back with it.
+    pub seller_minor: Minor,
+    pub platform_minor: Minor,
+    /// Nothing of the order is left.
+    pub whole: bool,
+    /// Coupons that are the buyer's again, until they end as they would have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub coupons_returned: Vec<CouponId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

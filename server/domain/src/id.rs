@@ -107,6 +107,14 @@ ids! {
     /// A file that was uploaded before it was sent.
     UploadId;
     CouponId;
+    /// A coupon campaign.
+    CampaignId;
+    /// A rule about prices.
+    RuleId;
+    /// A lucky draw.
+    DrawId;
+    /// A refund, named by the shop's system.
+    RefundId;
 }
 
 /// One reception of a buyer: the number of its opening, counted from 1 without gaps in a shop, so

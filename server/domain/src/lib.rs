@@ -23,4 +23,4 @@ mod text;
 pub use command::{Actor, Command, Role};
 pub use event::{CommandRef, Entry, Event};
 pub use rejection::Rejection;
-pub use shop::{Accepted, Pulse, Shop, Touched};
+pub use shop::{Accepted, Pulse, Seen, Shop, Touched, WatchMark};

@@ -2,10 +2,14 @@
 
 use crate::command::Role;
 use crate::event::desk::CloseReason;
-use crate::id::{OrderId, ReservationId, RoomId, SaleId, SkuId, UserId};
+use crate::id::{
+    CampaignId, CouponId, DrawId, OrderId, ReservationId, RoomId, SaleId, SkuId, UserId,
+};
 use crate::money::{Currency, Minor};
+use crate::shop::price::NotApplied;
 use crate::time::{Millis, SpanMs};
 use crate::view::desk::{AgentStatus, ReportState};
+use crate::view::promo::{AudienceKind, CampaignState, CouponState, DrawState};
 use crate::view::{OrderState, RoomState, SaleState};
 
 /// A refusal, with what its message and the caller's next step need.
@@ -162,4 +166,58 @@ pub enum Rejection {
     ReportNotReady { state: ReportState },
     #[error("the session has been rated already")]
     AlreadyRated { stars: u8 },
+
+    #[error("there is no such price rule in this shop")]
+    RuleUnknown,
+    #[error("there is no such coupon campaign in this shop")]
+    CampaignUnknown,
+    #[error("a coupon campaign with this id exists already")]
+    CampaignExists,
+    #[error("the campaign is {state:?}, this needs another state")]
+    CampaignNotReady { state: CampaignState },
+    #[error("the campaign takes no claims any more")]
+    CampaignEnded,
+    #[error("the campaign's coupons are not given in this room: claim where it runs")]
+    CampaignNotInRoom { campaign: CampaignId },
+    #[error("you have no such coupon")]
+    CouponUnknown,
+    #[error("a coupon with this id exists already")]
+    CouponExists,
+    #[error("you have had {claimed} of the {limit} coupons a buyer may have")]
+    CouponLimit { limit: u32, claimed: u32 },
+    #[error("every coupon of the campaign is claimed")]
+    CouponsGone,
+    #[error("what is left of the campaign's budget is too little for another coupon")]
+    BudgetSpent { left_minor: Minor },
+    #[error("this campaign is not for you: its rule {rule:?} says so")]
+    NotEligible { rule: AudienceKind, negated: bool },
+    #[error("the campaign's task is not done yet")]
+    TaskOpen { watched_ms: SpanMs, needed_ms: SpanMs },
+    #[error("the coupon is {state:?}: leave it out")]
+    CouponNotUsable { coupon: CouponId, state: CouponState },
+    #[error("the coupon takes nothing off this cart ({why:?}): leave it out")]
+    CouponNotApplicable { coupon: CouponId, why: NotApplied },
+    #[error("a refund with this id has been recorded with another content")]
+    RefundExists,
+    #[error("only {left_units} units of line {line} have not been refunded")]
+    RefundTooLarge { line: u32, left_units: u32 },
+
+    #[error("the platform has not given this shop the right: {capability}")]
+    NotCapable { capability: &'static str },
+    #[error("there is no such draw in this shop")]
+    DrawUnknown,
+    #[error("a draw with this id exists already")]
+    DrawExists,
+    #[error("another draw runs in this room: it ends by itself")]
+    DrawRunning { draw: DrawId },
+    #[error("the draw is {state:?}, this needs another state")]
+    DrawNotReady { state: DrawState },
+    #[error("the seed is not the one that was promised")]
+    SeedMismatch,
+    #[error("there is no prize of this draw that waits for you")]
+    NoPrize,
+    #[error("the claims of the first moments are being drawn: wait for the result")]
+    DrawPending,
+    #[error("your claim is in the draw: wait for the result")]
+    AlreadyPooled { reservation: ReservationId },
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::money::Minor;
 use crate::time::SpanMs;
 
 /// Every figure a shop may choose. A sale keeps the ones it was created with.
@@ -30,6 +31,16 @@ pub struct Settings {
     pub unpaid_window_ms: SpanMs,
     /// When the buyer of an unpaid order is reminded, after placing it; at most 8, rising.
     pub order_reminders_ms: Vec<SpanMs>,
+    /// What sending an order costs. 0 to 1,000,000.
+    pub shipping_fee_minor: Minor,
+    /// Goods of this much are sent free of charge. Absent: none are.
+    pub shipping_free_over_minor: Option<Minor>,
+    /// How long what was earned in a room can be claimed after its end. 0 to 24 h.
+    pub claim_grace_ms: SpanMs,
+    /// Draws that one buyer may win within the window. 1 to 99.
+    pub draw_wins_max: u32,
+    /// 1 h to 90 days.
+    pub draw_repeat_window_ms: SpanMs,
 }
 
 impl Default for Settings {
@@ -46,6 +57,11 @@ impl Default for Settings {
             waitlist_factor: 2,
             unpaid_window_ms: SpanMs::hours(48),
             order_reminders_ms: vec![SpanMs::minutes(15), SpanMs::hours(16)],
+            shipping_fee_minor: Minor(0),
+            shipping_free_over_minor: None,
+            claim_grace_ms: SpanMs::minutes(10),
+            draw_wins_max: 1,
+            draw_repeat_window_ms: SpanMs::days(30),
         }
     }
 }

@@ -4,16 +4,21 @@
 mod apply;
 mod archive;
 mod buyer;
+mod cart;
 mod catalog;
 mod change;
 mod desk;
+mod draw;
 mod due;
 mod flash_sale;
 mod freeze;
 mod hash;
 mod invariant;
+pub mod lot;
 mod order;
+pub mod price;
 mod profile;
+mod promo;
 mod reservation;
 mod result;
 mod room;
@@ -21,6 +26,7 @@ mod staff;
 #[cfg(test)]
 mod testing;
 mod waitlist;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,6 +42,7 @@ use crate::view::{Ephemeral, ReservationView};
 pub use change::Touched;
 pub use freeze::Unreadable;
 pub use room::Pulse;
+pub use watch::{Seen, WatchMark};
 
 /// One shop's whole state. Two shops that applied the same events are equal.
 #[derive(Debug, Clone)]
@@ -53,6 +60,9 @@ pub struct Shop {
     buyers: Lookup<UserId, buyer::Buyer>,
     archive: archive::Archive,
     desk: desk::Desk,
+    promo: promo::Promo,
+    watch: watch::Watch,
+    draws: draw::Draws,
     due: due::DueQueue,
     /// Items that got units back and items of ended sales: looked at when a command is through.
     /// Empty between commands.
@@ -96,6 +106,9 @@ impl Shop {
             buyers: Lookup::default(),
             archive: archive::Archive::default(),
             desk: desk::Desk::default(),
+            promo: promo::Promo::default(),
+            watch: watch::Watch::default(),
+            draws: draw::Draws::default(),
             due: due::DueQueue::default(),
             unsettled: BTreeSet::new(),
         }
@@ -123,6 +136,7 @@ impl Shop {
             Command::Order(command) => self.decide_order(actor, command, now),
             Command::Chat(command) => self.decide_chat(actor, command, now),
             Command::Desk(command) => self.decide_desk(actor, command, now),
+            Command::Promo(command) => self.decide_promo(actor, command, now),
         }
     }
 
@@ -144,6 +158,7 @@ impl Shop {
         self.move_sessions(now, &mut { desk::MOVES_MAX }, &mut accepted.events);
         self.write_order_documents(&mut accepted);
         self.write_desk_documents(&mut accepted, now);
+        self.write_draw_documents(&mut accepted);
         Ok(accepted)
     }
 
@@ -151,7 +166,8 @@ impl Shop {
     /// deadline of the desk. Sessions that have to move and did not fit into a step were due with
     /// their cause.
     pub fn next_due(&self) -> Option<Millis> {
-        self.due.next().into_iter().chain(self.desk.next_due()).min()
+        let others = self.desk.next_due().into_iter().chain(self.watch_due());
+        self.due.next().into_iter().chain(others).min()
     }
 
     /// Fires what is due at `now` in the order (due, id), at most `timers_max`; the events are
@@ -167,12 +183,17 @@ impl Shop {
                 }
                 continue;
             }
+            if self.watch_is_next(now) {
+                self.elapse_watch(now, &mut accepted.events);
+                break;
+            }
             let Some((due_at, item)) = self.due.pop_until(now) else { break };
             let from = accepted.events.len();
             accepted.events.extend(self.fire(item, due_at, now));
             for index in from..accepted.events.len() {
                 let event = accepted.events[index].clone();
                 accepted.documents.extend(self.document_of_leaving(&event));
+                accepted.documents.extend(self.document_of_promo(&event));
                 self.apply(&event, now);
             }
             self.settle(now, &mut accepted.events);
@@ -196,6 +217,15 @@ impl Shop {
             due::DueItem::OrderPayment(order) => self.on_payment_due(&order, due_at),
             due::DueItem::OrderArchive(order) => self.on_order_archive_due(&order, due_at),
             due::DueItem::SaleArchive(sale) => self.on_sale_archive_due(&sale, due_at),
+            due::DueItem::CampaignAnnounce(id) => self.on_campaign_announce_due(&id),
+            due::DueItem::CampaignReminder(id) => self.on_campaign_reminder_due(&id, due_at),
+            due::DueItem::CampaignOpen(id) => self.on_campaign_open_due(&id, due_at, now),
+            due::DueItem::CampaignEnd(id) => self.on_campaign_end_due(&id, due_at),
+            due::DueItem::Coupons(id) => self.on_coupons_due(&id, due_at, now),
+            due::DueItem::CampaignArchive(id) => self.on_campaign_archive_due(&id, due_at),
+            due::DueItem::DrawClose(id) => self.on_draw_close_due(&id, due_at),
+            due::DueItem::Prizes(id) => self.on_prizes_due(&id, due_at, now),
+            due::DueItem::DrawArchive(id) => self.on_draw_archive_due(&id, due_at),
         }
     }
 }

@@ -2,24 +2,27 @@
 //! watches. Owns no rule.
 
 pub mod desk;
+pub mod promo;
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use crate::command::{ProductSpec, ReleaseReason, Role, RoomSpec, Scope, Stock};
-use crate::event::OrderLine;
 use crate::event::desk::Side;
+use crate::event::{DrawTerms, OrderLine};
 use crate::id::{
     CommentId, OrderId, PaymentId, ProductId, ReservationId, RoomId, SaleId, SkuId, UserId,
 };
 use crate::money::{Currency, Minor};
 use crate::settings::Settings;
+use crate::shop::price::Quote;
 use crate::time::{Millis, SpanMs};
 
 use desk::PositionView;
 
 pub use desk::DeskChange;
+pub use promo::PromoChange;
 
 /// Something that looks different after a batch. Carries the newest state, not the difference.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +60,7 @@ pub enum Change {
         until: Option<Millis>,
     },
     Desk(DeskChange),
+    Promo(PromoChange),
 }
 
 /// What passes by without being kept: it can hold nothing that must be durable.
@@ -178,6 +182,11 @@ pub struct SaleView {
     pub reminder_text: String,
     pub currency: Currency,
     pub items: Vec<StockView>,
+    #[serde(default)]
+    pub draw: Option<DrawTerms>,
+    /// In hex, once the pool is drawn.
+    #[serde(default)]
+    pub seed: Option<String>,
     pub version: u64,
 }
 
@@ -248,6 +257,12 @@ pub struct OrderView {
     pub state: OrderState,
     /// Money that came in and buys nothing.
     pub refunds_required: Vec<(PaymentId, Minor)>,
+    /// Why it costs what it costs. Orders of before prices were explained have none.
+    #[serde(default)]
+    pub quote: Option<Box<Quote>>,
+    /// What went back to the buyer so far.
+    #[serde(default)]
+    pub refunded_minor: Minor,
     pub version: u64,
 }
 

@@ -9,6 +9,10 @@ mod desk_render;
 mod event_names;
 #[path = "scenario/grammar.rs"]
 mod grammar;
+#[path = "scenario/promo_grammar.rs"]
+mod promo_grammar;
+#[path = "scenario/promo_render.rs"]
+mod promo_render;
 #[path = "support/rejection_names.rs"]
 mod rejection_names;
 #[path = "scenario/render.rs"]

@@ -339,6 +339,8 @@ impl State {
             currency: self.currency.clone(),
             products: self.products.values().cloned().collect(),
             sales: self.sales.values().cloned().collect(),
+            offers: Vec::new(),
+            draws: Vec::new(),
             viewers: self.viewers,
             comments: self.comments.iter().cloned().collect(),
         };

@@ -120,6 +120,7 @@ impl Pulses {
             merged.likes += pulse.likes;
             merged.joins += pulse.joins;
             merged.viewers = pulse.viewers;
+            merged.marks.extend(pulse.marks);
         }
         self.arrived.notify_one();
     }

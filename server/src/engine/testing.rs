@@ -182,6 +182,7 @@ pub(crate) fn flash(scope: Scope, units: u32) -> SaleSpec {
         min_presence_ms: Some(SpanMs(0)),
         price_hidden: false,
         reminder_text: String::new(),
+        draw: None,
     }
 }
 
@@ -197,6 +198,7 @@ pub(crate) fn claim(room: &str, reservation: &str, quantity: u32) -> SaleCommand
         quantity,
         reservation: ReservationId::parse(reservation).unwrap(),
         present_ms: SpanMs::seconds(60),
+        coupons: CouponChoice::Best,
     })
 }
 
@@ -218,7 +220,8 @@ pub(crate) fn place(order: &str, basket: Basket) -> OrderCommand {
         postcode: "YO1".to_owned(),
         country: "GB".to_owned(),
     };
-    OrderCommand::Place { order: OrderId::parse(order).unwrap(), basket, address }
+    let (order, coupons) = (OrderId::parse(order).unwrap(), CouponChoice::Best);
+    OrderCommand::Place { order, basket, address, coupons, room: None }
 }
 
 /// One unit at its ordinary price.

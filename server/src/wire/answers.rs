@@ -55,7 +55,8 @@ pub fn answer(
             | Change::SaleReminder { .. }
             | Change::OrderReminder { .. }
             | Change::CommentDeleted { .. }
-            | Change::Banned { .. },
+            | Change::Banned { .. }
+            | Change::Promo(_),
         )
         | None => return Err(unanswered(request)),
     };
@@ -189,6 +190,7 @@ pub fn dashboard(
         sold: items().map(|item| u64::from(item.sold_units)).sum(),
         revenue_paid_minor: Minor(revenue),
         currency: currency.to_string(),
+        promo: None,
         version: room.version,
     }
 }

@@ -7,12 +7,13 @@ use hawker_domain::command::{
     self, Command, OrderCommand, ReleaseReason, Role, RoomCommand, SaleCommand, ShopCommand,
 };
 use hawker_domain::id::{
-    CommandId, CommentId, OrderId, ProductId, ReservationId, RoomId, SaleId, ShopId, SkuId, UserId,
+    CommandId, CommentId, CouponId, OrderId, ProductId, ReservationId, RoomId, SaleId, ShopId,
+    SkuId, UserId,
 };
 use hawker_domain::money::Minor;
 use hawker_domain::settings::Settings;
 use hawker_domain::time::{Millis, SpanMs};
-use hawker_protocol::number::{EpochMs, SpanMs as WireSpan};
+use hawker_protocol::number::{EpochMs, Minor as WireMinor, SpanMs as WireSpan};
 use hawker_protocol::{Id, Request, object, request};
 use uuid::Uuid;
 
@@ -158,6 +159,7 @@ fn from_sale(request: &Request, ask: &Ask<'_>) -> Option<(SaleCommand, &'static 
                 quantity: it.quantity.0,
                 reservation: ReservationId::checked(made_id(ask, &it.command_id)),
                 present_ms: ask.present_ms,
+                coupons: coupon_choice(&it.coupons),
             };
             (SaleCommand::Claim(claim), BUYER)
         }
@@ -189,6 +191,8 @@ fn from_sale(request: &Request, ask: &Ask<'_>) -> Option<(SaleCommand, &'static 
 
 fn from_sale_host(request: &Request, ask: &Ask<'_>) -> Option<(SaleCommand, &'static [Role])> {
     let command = match request {
+        // Nobody keeps seeds yet: a sale that shall draw its first claims is not taken for another.
+        Request::SaleCreate(it) if it.spec.draw_window_ms.is_some() => return None,
         Request::SaleCreate(it) => {
             let made = || SaleId::checked(made_id(ask, &it.command_id));
             let id = it.sale.as_ref().map_or_else(made, sale);
@@ -216,6 +220,12 @@ fn from_order(request: &Request, ask: &Ask<'_>) -> Option<(OrderCommand, &'stati
             order: OrderId::checked(made_id(ask, &it.command_id)),
             basket: basket(&it.basket),
             address: address(&it.address),
+            coupons: coupon_choice(&it.coupons),
+            room: it.room.as_ref().map(room),
+        },
+        Request::OrderCoupons(it) => OrderCommand::ChangeCoupons {
+            order: OrderId::checked(it.order.as_str()),
+            coupons: coupon_choice(&it.coupons),
         },
         Request::OrderPay(it) => {
             OrderCommand::BeginPayment { order: OrderId::checked(it.order.as_str()) }
@@ -276,6 +286,10 @@ pub(super) fn user(id: &Id) -> UserId {
 
 pub(super) fn span(span: WireSpan) -> SpanMs {
     SpanMs(span.0)
+}
+
+fn minor(amount: WireMinor) -> Minor {
+    Minor(amount.0)
 }
 
 pub(super) fn at(at: EpochMs) -> Millis {
@@ -352,6 +366,7 @@ pub fn sale_spec(spec: &object::SaleSpec) -> command::SaleSpec {
         min_presence_ms: spec.min_presence_ms.map(span),
         price_hidden: spec.price_hidden,
         reminder_text: spec.reminder_text.to_string(),
+        draw: None,
     }
 }
 
@@ -376,6 +391,16 @@ fn basket(basket: &request::Basket) -> command::Basket {
                 .iter()
                 .map(|it| command::BasketLine { sku: sku(&it.sku), quantity: it.quantity.0 });
             command::Basket::Lines(lines.collect())
+        }
+    }
+}
+
+fn coupon_choice(choice: &request::CouponChoice) -> command::CouponChoice {
+    match choice {
+        request::CouponChoice::Best => command::CouponChoice::Best,
+        request::CouponChoice::These(coupons) => {
+            let coupons = coupons.iter().map(|id| CouponId::checked(id.as_str()));
+            command::CouponChoice::These(coupons.collect())
         }
     }
 }
@@ -409,6 +434,13 @@ pub fn changed_settings(now: &Settings, change: &object::SettingsChange) -> Sett
             || now.order_reminders_ms.clone(),
             |list| list.iter().copied().map(span).collect(),
         ),
+        shipping_fee_minor: change.shipping_fee_minor.map_or(now.shipping_fee_minor, minor),
+        shipping_free_over_minor: change
+            .shipping_free_over_minor
+            .map_or(now.shipping_free_over_minor, |over| over.map(minor)),
+        claim_grace_ms: change.claim_grace_ms.map_or(now.claim_grace_ms, span),
+        draw_wins_max: change.draw_wins_max.unwrap_or(now.draw_wins_max),
+        draw_repeat_window_ms: change.draw_repeat_window_ms.map_or(now.draw_repeat_window_ms, span),
     }
 }
 

@@ -1,9 +1,42 @@
 //! Every no as the wire says it: the code, and beside it what the next step needs.
 
 use hawker_domain::Rejection;
+use hawker_domain::shop::price::NotApplied;
 use hawker_protocol::{Code, Refusal};
 
 use super::{desk, to_wire};
+
+/// The refusals about coupons, refunds and draws: a pattern, so that none is forgotten.
+macro_rules! of_promotions {
+    () => {
+        Rejection::RuleUnknown
+            | Rejection::CampaignUnknown
+            | Rejection::CampaignExists
+            | Rejection::CampaignNotReady { .. }
+            | Rejection::CampaignEnded
+            | Rejection::CampaignNotInRoom { .. }
+            | Rejection::CouponUnknown
+            | Rejection::CouponExists
+            | Rejection::CouponLimit { .. }
+            | Rejection::CouponsGone
+            | Rejection::BudgetSpent { .. }
+            | Rejection::NotEligible { .. }
+            | Rejection::TaskOpen { .. }
+            | Rejection::CouponNotUsable { .. }
+            | Rejection::CouponNotApplicable { .. }
+            | Rejection::RefundExists
+            | Rejection::RefundTooLarge { .. }
+            | Rejection::NotCapable { .. }
+            | Rejection::DrawUnknown
+            | Rejection::DrawExists
+            | Rejection::DrawRunning { .. }
+            | Rejection::DrawNotReady { .. }
+            | Rejection::SeedMismatch
+            | Rejection::NoPrize
+            | Rejection::DrawPending
+            | Rejection::AlreadyPooled { .. }
+    };
+}
 
 /// What the business refused.
 pub fn rejection_refusal(rejection: &Rejection) -> Refusal {
@@ -117,6 +150,64 @@ fn with_details(refusal: Refusal, rejection: &Rejection) -> Refusal {
         | Rejection::QuickReplyUnknown
         | Rejection::ReportUnknown
         | Rejection::ReportExists => refusal,
+        of_promotions!() => with_promo_details(refusal, rejection),
+    }
+}
+
+/// What the next step about a coupon, a refund or a draw needs.
+fn with_promo_details(refusal: Refusal, rejection: &Rejection) -> Refusal {
+    if let Rejection::CampaignNotReady { state } = rejection {
+        return refusal.detail("state", json(state));
+    }
+    if let Rejection::CampaignNotInRoom { campaign } = rejection {
+        return refusal.detail("campaign", campaign.as_str());
+    }
+    if let Rejection::CouponLimit { limit, claimed } = rejection {
+        return refusal.detail("limit", *limit).detail("claimed", *claimed);
+    }
+    if let Rejection::BudgetSpent { left_minor } = rejection {
+        return refusal.detail("left_minor", left_minor.0);
+    }
+    if let Rejection::NotEligible { rule, negated } = rejection {
+        return refusal.detail("rule", json(rule)).detail("negated", *negated);
+    }
+    if let Rejection::TaskOpen { watched_ms, needed_ms } = rejection {
+        return refusal.detail("watched_ms", watched_ms.0).detail("needed_ms", needed_ms.0);
+    }
+    if let Rejection::CouponNotUsable { coupon, state } = rejection {
+        let state = json(&to_wire::coupon_state(state));
+        return refusal.detail("coupon", coupon.as_str()).detail("state", state);
+    }
+    if let Rejection::CouponNotApplicable { coupon, why } = rejection {
+        return with_reason(refusal.detail("coupon", coupon.as_str()), *why);
+    }
+    if let Rejection::RefundTooLarge { line, left_units } = rejection {
+        return refusal.detail("line", *line).detail("left", *left_units);
+    }
+    if let Rejection::NotCapable { capability } = rejection {
+        return refusal.detail("capability", *capability);
+    }
+    if let Rejection::DrawRunning { draw } = rejection {
+        return refusal.detail("draw", draw.as_str());
+    }
+    if let Rejection::DrawNotReady { state } = rejection {
+        return refusal.detail("state", json(state));
+    }
+    if let Rejection::AlreadyPooled { reservation } = rejection {
+        return refusal.detail("reservation", reservation.as_str());
+    }
+    refusal
+}
+
+fn with_reason(refusal: Refusal, why: NotApplied) -> Refusal {
+    match why {
+        NotApplied::BelowMinimum { missing_minor } => {
+            refusal.detail("why", "below_minimum").detail("missing_minor", missing_minor.0)
+        }
+        NotApplied::NotTheseGoods => refusal.detail("why", "not_these_goods"),
+        NotApplied::NotStackable => refusal.detail("why", "not_stackable"),
+        NotApplied::SlotTaken => refusal.detail("why", "slot_taken"),
+        NotApplied::NoEffect => refusal.detail("why", "no_effect"),
     }
 }
 
@@ -229,5 +320,31 @@ fn code_of(rejection: &Rejection) -> Code {
         Rejection::ReportExists => Code::ReportExists,
         Rejection::ReportNotReady { .. } => Code::ReportNotReady,
         Rejection::AlreadyRated { .. } => Code::AlreadyRated,
+        Rejection::RuleUnknown => Code::RuleUnknown,
+        Rejection::CampaignUnknown => Code::CampaignUnknown,
+        Rejection::CampaignExists => Code::CampaignExists,
+        Rejection::CampaignNotReady { .. } => Code::CampaignNotReady,
+        Rejection::CampaignEnded => Code::CampaignEnded,
+        Rejection::CampaignNotInRoom { .. } => Code::CampaignNotInRoom,
+        Rejection::CouponUnknown => Code::CouponUnknown,
+        Rejection::CouponExists => Code::CouponExists,
+        Rejection::CouponLimit { .. } => Code::CouponLimit,
+        Rejection::CouponsGone => Code::CouponsGone,
+        Rejection::BudgetSpent { .. } => Code::BudgetSpent,
+        Rejection::NotEligible { .. } => Code::NotEligible,
+        Rejection::TaskOpen { .. } => Code::TaskOpen,
+        Rejection::CouponNotUsable { .. } => Code::CouponNotUsable,
+        Rejection::CouponNotApplicable { .. } => Code::CouponNotApplicable,
+        Rejection::RefundExists => Code::RefundExists,
+        Rejection::RefundTooLarge { .. } => Code::RefundTooLarge,
+        Rejection::NotCapable { .. } => Code::NotCapable,
+        Rejection::DrawUnknown => Code::DrawUnknown,
+        Rejection::DrawExists => Code::DrawExists,
+        Rejection::DrawRunning { .. } => Code::DrawRunning,
+        Rejection::DrawNotReady { .. } => Code::DrawNotReady,
+        Rejection::SeedMismatch => Code::SeedMismatch,
+        Rejection::NoPrize => Code::NoPrize,
+        Rejection::DrawPending => Code::DrawPending,
+        Rejection::AlreadyPooled { .. } => Code::AlreadyPooled,
     }
 }

@@ -68,6 +68,11 @@ fn settings(settings: &Settings) -> object::Settings {
         waitlist_factor: settings.waitlist_factor,
         unpaid_window_ms: span(settings.unpaid_window_ms),
         order_reminders_ms: list(settings.order_reminders_ms.iter().copied().map(span).collect()),
+        shipping_fee_minor: minor(settings.shipping_fee_minor),
+        shipping_free_over_minor: settings.shipping_free_over_minor.map(minor),
+        claim_grace_ms: span(settings.claim_grace_ms),
+        draw_wins_max: settings.draw_wins_max,
+        draw_repeat_window_ms: span(settings.draw_repeat_window_ms),
     }
 }
 
@@ -170,6 +175,11 @@ pub fn sale(view: &view::SaleView) -> object::Sale {
         reminder_text: view.reminder_text.clone(),
         currency: view.currency.to_string(),
         items: view.items.iter().map(stock_item).collect(),
+        draw: view.draw.as_ref().map(|terms| object::SaleDraw {
+            window_ms: span(terms.window_ms),
+            seed_hash: terms.seed_hash.clone(),
+            seed: view.seed.clone(),
+        }),
         version: view.version,
     }
 }
@@ -315,6 +325,8 @@ pub fn order(view: &view::OrderView) -> object::Order {
         pay_by: at(view.pay_by),
         state: order_state(&view.state),
         refunds_required: refunds.collect(),
+        quote: None,
+        refunded_minor: Some(minor(view.refunded_minor)).filter(|refunded| refunded.0 > 0),
         version: view.version,
     }
 }
@@ -338,6 +350,26 @@ pub(super) fn order_state(state: &view::OrderState) -> object::OrderState {
         view::OrderState::Cancelled { reason } => {
             object::OrderState::Cancelled { reason: release_reason(*reason) }
         }
+    }
+}
+
+pub(super) fn coupon_state(state: &view::promo::CouponState) -> object::CouponState {
+    use view::promo::{CouponHolder, CouponState};
+    match state {
+        CouponState::Claimed => object::CouponState::Claimed,
+        CouponState::Locked { by } => object::CouponState::Locked {
+            by: match by {
+                CouponHolder::Reservation(held) => {
+                    object::CouponHolder::Reservation(id(held.clone()))
+                }
+                CouponHolder::Order(order) => object::CouponHolder::Order(id(order.clone())),
+            },
+        },
+        CouponState::Used { order, spent_minor } => {
+            object::CouponState::Used { order: id(order.clone()), spent_minor: minor(*spent_minor) }
+        }
+        CouponState::Expired => object::CouponState::Expired,
+        CouponState::Revoked => object::CouponState::Revoked,
     }
 }
 
@@ -365,6 +397,7 @@ pub fn buyer(view: &view::BuyerView) -> object::Me {
         orders: view.orders.iter().map(order).collect(),
         waiting: view.waiting.iter().map(waiting).collect(),
         reminders: view.reminders.iter().cloned().map(id).collect(),
+        ..object::Me::default()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Orders, payments, and what is left of a buyer who is erased.
 
-use hawker_domain::command::{Address, Basket, BasketLine, OrderCommand};
+use hawker_domain::command::{Address, Basket, BasketLine, CouponChoice, OrderCommand};
 use hawker_domain::id::{OrderId, SkuId};
 use hawker_server::engine::Outcome;
 use hawker_server::journal::{Journal, Position};
@@ -19,7 +19,9 @@ async fn order(bench: &Bench, buyer: &str, id: &str) {
         country: "US".to_owned(),
     };
     let order = OrderId::parse(id).unwrap();
-    let place = OrderCommand::Place { order, basket: Basket::Lines(vec![line]), address };
+    let basket = Basket::Lines(vec![line]);
+    let coupons = CouponChoice::Best;
+    let place = OrderCommand::Place { order, basket, address, coupons, room: None };
     let outcome = bench.as_buyer(buyer, place).await;
     assert!(matches!(outcome, Outcome::Accepted(_)), "{outcome:?}");
 }

@@ -184,6 +184,13 @@ pub(crate) const LISTED: &[Listed] = &[
         todo: "add its bytes to server/domain/tests/golden",
     },
     Listed {
+        file: "server/domain/src/event/promo.rs",
+        name: "PromoEvent",
+        seen_in: &["server/domain/tests/golden"],
+        except: &[],
+        todo: "add its bytes to server/domain/tests/golden",
+    },
+    Listed {
         file: "protocol/src/refusal/code.rs",
         name: "Code",
         seen_in: &["/tests/", "/tests.rs"],

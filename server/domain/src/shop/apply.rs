@@ -26,8 +26,8 @@ impl Shop {
                 self.on_desk_member(user, &BTreeSet::new());
             }
             Event::Followed { buyer } => self.on_followed(buyer, at),
-            Event::Unfollowed { buyer } => self.on_unfollowed(buyer),
-            Event::BuyerErased { buyer } => self.on_buyer_erased(buyer),
+            Event::Unfollowed { buyer } => self.on_unfollowed(buyer, at),
+            Event::BuyerErased { buyer } => self.on_buyer_erased(buyer, at),
 
             Event::RoomCreated { room, spec } => self.on_room_created(room, spec),
             Event::RoomStarted { room } => self.on_room_started(room, at),
@@ -66,8 +66,12 @@ impl Shop {
             Event::ReminderSet { sale, buyer } => self.on_reminder_set(sale, buyer),
             Event::RemindersDue { sale, .. } => self.on_reminders_sent(sale),
             Event::Reserved(reserved) => self.on_reserved(reserved),
+            Event::ClaimPooled(pooled) => self.on_claim_pooled(pooled),
+            Event::PoolDrawn { sale, seed, .. } => self.on_pool_drawn(sale, seed),
+            // The draw of the pool did it.
+            Event::PoolLost { .. } => {}
             Event::ReservationReleased { reservation, reason, .. } => {
-                self.on_reservation_released(reservation, *reason);
+                self.on_reservation_released(reservation, *reason, at);
             }
             Event::WaitlistJoined { sale, sku, buyer, quantity } => {
                 self.on_waitlist_joined(sale, sku, buyer, *quantity);
@@ -103,7 +107,11 @@ impl Shop {
             }
             Event::OrderArchived { order, .. } => self.on_order_archived(order, at),
 
+            Event::OrderRepriced { order, quote, .. } => self.on_order_repriced(order, quote, at),
+            Event::OrderRefunded(refunded) => self.on_order_refunded(refunded, at),
+
             Event::Desk(event) => self.apply_desk(event, at),
+            Event::Promo(event) => self.apply_promo(event, at),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, VecDeque};
 use blake3::Hasher;
 use serde::{Deserialize, Serialize};
 
-use super::buyer::PAID_MEMORY;
+use super::buyer::{PAID_MEMORY, UNFOLLOW_MEMORY};
 use super::hash::put;
 use super::invariant::must;
 use super::order::json;
@@ -41,6 +41,8 @@ pub(super) struct Archive {
     payments: Tombstones<ClosedPayment>,
     /// Who paid when, the oldest first: whose row may have nothing left to remember.
     purchases: VecDeque<(Millis, UserId)>,
+    /// Who ceased to follow when, the oldest first.
+    unfollowed: VecDeque<(Millis, UserId)>,
 }
 
 /// An order's answer to money that comes late.
@@ -128,6 +130,16 @@ impl Archive {
         self.purchases.push_back((at, buyer.clone()));
     }
 
+    pub(super) fn note_unfollowed(&mut self, buyer: &UserId, at: Millis) {
+        self.unfollowed.push_back((at, buyer.clone()));
+    }
+
+    /// Takes out the oldest whose ceasing to follow says nothing any more.
+    pub(super) fn unfollowed_before(&mut self, at: Millis) -> Option<(Millis, UserId)> {
+        let (since, _) = self.unfollowed.front()?;
+        if at.since(*since) < UNFOLLOW_MEMORY { None } else { self.unfollowed.pop_front() }
+    }
+
     pub(super) fn knows_order(&self, id: &OrderId, now: Millis) -> bool {
         self.orders.get(Digest::of(id.as_str()), now).is_some()
     }
@@ -139,7 +151,7 @@ impl Archive {
     pub(super) fn hash(&self, hasher: &mut Hasher) {
         put(hasher, &(self.orders.rows.sorted(), &self.orders.by_age));
         put(hasher, &(self.payments.rows.sorted(), &self.payments.by_age));
-        put(hasher, &self.purchases);
+        put(hasher, &(&self.purchases, &self.unfollowed));
     }
 }
 

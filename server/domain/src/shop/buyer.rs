@@ -8,7 +8,7 @@ use super::{Accepted, Shop};
 use crate::document::{self, DocumentWrite};
 use crate::event::Event;
 use crate::few::Few;
-use crate::id::{OrderId, ReservationId, SaleId, SkuId, UserId};
+use crate::id::{CampaignId, CouponId, OrderId, ReservationId, SaleId, SkuId, UserId};
 use crate::rejection::Rejection;
 use crate::time::{Millis, SpanMs};
 use crate::view::BuyerView;
@@ -23,12 +23,23 @@ pub(super) struct Buyer {
     /// Waitlists he stands on or has an offer from.
     pub(super) waiting: BTreeSet<(SaleId, SkuId)>,
     pub(super) reminders: BTreeSet<SaleId>,
+    /// Coupons that are claimed, or locked.
+    pub(super) coupons: Few<CouponId>,
+    /// Campaigns that he asked to be told of.
+    pub(super) campaign_reminders: BTreeSet<CampaignId>,
+    /// When he last ceased to follow, in the last 30 days.
+    pub(super) unfollowed_at: Option<Millis>,
+    /// He follows again, soon after he had ceased to.
+    pub(super) follows_again: bool,
     /// When he paid, in the last 365 days.
     pub(super) paid_at: Vec<Millis>,
 }
 
 /// How long the time of a payment says whether a buyer is new.
 pub(super) const PAID_MEMORY: SpanMs = SpanMs::days(365);
+
+/// Following again within this makes nobody a new follower.
+pub(super) const UNFOLLOW_MEMORY: SpanMs = SpanMs::days(30);
 
 /// As many open orders as a refusal names: enough to act on, little enough for one message.
 const ORDERS_NAMED_MAX: usize = 20;
@@ -37,6 +48,19 @@ impl Buyer {
     /// Nothing that anybody will ask for: the shop need not remember him.
     pub(super) fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// He followed before, not long ago.
+    pub(super) fn came_back(&self, now: Millis) -> bool {
+        let recent = |at: Millis| now.since(at) < UNFOLLOW_MEMORY;
+        self.follows_again && self.unfollowed_at.is_some_and(recent)
+    }
+
+    /// An order that was refunded whole was no purchase.
+    pub(super) fn forget_purchase(&mut self, paid_at: Option<Millis>) {
+        if let Some(place) = self.paid_at.iter().position(|at| Some(*at) == paid_at) {
+            self.paid_at.remove(place);
+        }
     }
 
     pub(super) fn forget_purchases(&mut self, at: Millis) {
@@ -89,15 +113,35 @@ impl Shop {
     }
 
     pub(super) fn on_followed(&mut self, buyer: &UserId, at: Millis) {
-        self.buyers.entry(buyer.clone()).following_since = Some(at);
+        self.forget_unfollowed(at);
+        let row = self.buyers.entry(buyer.clone());
+        row.following_since = Some(at);
+        row.follows_again = row.unfollowed_at.is_some();
     }
 
-    pub(super) fn on_unfollowed(&mut self, buyer: &UserId) {
-        self.change_buyer(buyer, |buyer| buyer.following_since = None);
+    pub(super) fn on_unfollowed(&mut self, buyer: &UserId, at: Millis) {
+        self.forget_unfollowed(at);
+        let Some(row) = self.buyers.get_mut(buyer) else { return };
+        if row.following_since.take().is_some() {
+            row.follows_again = false;
+            row.unfollowed_at = Some(at);
+            self.archive.note_unfollowed(buyer, at);
+        }
     }
 
-    pub(super) fn on_buyer_erased(&mut self, buyer: &UserId) {
-        self.on_unfollowed(buyer);
+    fn forget_unfollowed(&mut self, at: Millis) {
+        while let Some((since, buyer)) = self.archive.unfollowed_before(at) {
+            self.change_buyer(&buyer, |row| {
+                if row.unfollowed_at == Some(since) {
+                    row.unfollowed_at = None;
+                    row.follows_again = false;
+                }
+            });
+        }
+    }
+
+    pub(super) fn on_buyer_erased(&mut self, buyer: &UserId, at: Millis) {
+        self.on_unfollowed(buyer, at);
         for room in self.rooms.values_mut() {
             room.forget_texts_of(buyer);
         }

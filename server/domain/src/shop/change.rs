@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use super::Shop;
 use super::desk::TouchedDesk;
-use crate::event::{Event, OrderPlaced, ReservationSource, Reserved, SaleUpdated};
+use super::promo::TouchedPromo;
+use crate::event::{Event, OrderPlaced, OrderRefunded, ReservationSource, Reserved, SaleUpdated};
 use crate::id::{OrderId, ProductId, ReservationId, RoomId, SaleId, SkuId, UserId};
 use crate::view::{Change, OrderView, SaleView};
 
@@ -21,6 +22,7 @@ pub struct Touched {
     orders: Vec<OrderId>,
     waiting: Vec<(SaleId, SkuId, UserId)>,
     desk: TouchedDesk,
+    promo: TouchedPromo,
     /// What happened rather than what changed, in the order it happened.
     notices: Vec<Change>,
 }
@@ -41,7 +43,9 @@ impl Touched {
         let Reserved { reservation, sale, sku, buyer, .. } = reserved;
         self.reservations.push(reservation.clone());
         match reserved.source {
-            ReservationSource::Claim { .. } => self.stock(sale, sku),
+            ReservationSource::Claim { .. } | ReservationSource::Drawn { .. } => {
+                self.stock(sale, sku);
+            }
             ReservationSource::Offer => self.waiting(sale, sku, buyer),
         }
     }
@@ -59,6 +63,10 @@ impl Shop {
     /// it is among the newest of a room that has not ended.
     pub fn touch(&self, event: &Event, touched: &mut Touched) {
         touched.notices.extend(self.notice(event));
+        self.touch_views(event, touched);
+    }
+
+    fn touch_views(&self, event: &Event, touched: &mut Touched) {
         match event {
             Event::ShopCreated { .. }
             | Event::ShopRenamed { .. }
@@ -104,8 +112,13 @@ impl Shop {
                 self.touch_product(sku, touched);
             }
             Event::Reserved(reserved) => touched.reserved(reserved),
+            Event::ClaimPooled(_) | Event::PoolLost { .. } => {}
+            Event::PoolDrawn { sale, .. } => touched.sales.push(sale.clone()),
             Event::ReservationReleased { reservation, .. } => {
                 self.touch_reservation(reservation, touched);
+                if let Some(held) = self.reservations.get(reservation) {
+                    self.touch_coupons_of(&held.buyer, &mut touched.promo);
+                }
             }
             Event::WaitlistJoined { sale, sku, buyer, .. }
             | Event::WaitlistLeft { sale, sku, buyer }
@@ -120,8 +133,11 @@ impl Shop {
             | Event::OrderPaid { order, .. }
             | Event::OrderPaidLate { order, .. }
             | Event::OrderCancelled { order, .. }
+            | Event::OrderRepriced { order, .. }
+            | Event::OrderRefunded(OrderRefunded { order, .. })
             | Event::RefundRequired { order, .. } => self.touch_order(order, touched),
             Event::Desk(event) => self.touch_desk(event, &mut touched.desk),
+            Event::Promo(event) => self.touch_promo(event, &mut touched.promo),
         }
     }
 
@@ -129,6 +145,9 @@ impl Shop {
     fn notice(&self, event: &Event) -> Option<Change> {
         if let Event::CommentKept { room, comment, .. } = event {
             return self.rooms.get(room)?.kept_comment(comment).cloned().map(Change::Comment);
+        }
+        if let Event::PoolLost { .. } = event {
+            return self.pool_drawn(event);
         }
         if let Event::CommentDeleted { room, comment } = event {
             let (room, comment) = (room.clone(), comment.clone());
@@ -183,6 +202,10 @@ impl Shop {
     /// The order, and the holds or the free stock that its lines stand on.
     fn touch_order(&self, order: &OrderId, touched: &mut Touched) {
         touched.orders.push(order.clone());
+        if let Some(found) = self.orders.get(order) {
+            self.touch_coupons_of(&found.buyer, &mut touched.promo);
+            found.quote.iter().for_each(|quote| touched.promo.quote(quote));
+        }
         for line in self.order_view(order).map(|view| view.lines).unwrap_or_default() {
             match &line.reservation {
                 Some(reservation) => self.touch_reservation(reservation, touched),
@@ -214,6 +237,7 @@ impl Shop {
         };
         changes.extend(once(&touched.waiting).filter_map(views));
         changes.extend(self.desk_changes(&touched.desk));
+        changes.extend(self.promo_changes(&touched.promo));
         changes.extend(touched.notices.iter().cloned());
         changes
     }

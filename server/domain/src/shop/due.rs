@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::id::{OrderId, ReservationId, SaleId, SkuId, UserId};
+use crate::id::{CampaignId, DrawId, OrderId, ReservationId, SaleId, SkuId, UserId};
 use crate::time::Millis;
 
 /// Something that time alone will bring about.
@@ -18,6 +18,16 @@ pub(super) enum DueItem {
     OrderPayment(OrderId),
     OrderArchive(OrderId),
     SaleArchive(SaleId),
+    CampaignAnnounce(CampaignId),
+    CampaignReminder(CampaignId),
+    CampaignOpen(CampaignId),
+    CampaignEnd(CampaignId),
+    /// Coupons end, or leave with their age.
+    Coupons(CampaignId),
+    CampaignArchive(CampaignId),
+    DrawClose(DrawId),
+    Prizes(DrawId),
+    DrawArchive(DrawId),
 }
 
 impl DueItem {
@@ -33,7 +43,16 @@ impl DueItem {
             | Self::OrderReminder(_)
             | Self::OrderPayment(_)
             | Self::OrderArchive(_)
-            | Self::SaleArchive(_) => false,
+            | Self::SaleArchive(_)
+            | Self::CampaignAnnounce(_)
+            | Self::CampaignReminder(_)
+            | Self::CampaignOpen(_)
+            | Self::CampaignEnd(_)
+            | Self::Coupons(_)
+            | Self::CampaignArchive(_)
+            | Self::DrawClose(_)
+            | Self::Prizes(_)
+            | Self::DrawArchive(_) => false,
         }
     }
 }

@@ -4,6 +4,7 @@
 mod apply;
 mod claim;
 mod decide;
+mod pool;
 mod settle;
 mod spec;
 mod stock;
@@ -27,7 +28,7 @@ use crate::money::Minor;
 use crate::time::{Millis, SpanMs};
 use crate::view::{ItemState, SaleState, SaleView, StockView};
 
-pub(super) use claim::{check_quantity, require_buyer};
+pub(super) use claim::{check_quantity, require_buyer, scope_has};
 pub(super) use stock::ItemStock;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -55,6 +56,8 @@ pub(super) struct Sale {
     pub(super) closed_at: Option<Millis>,
     /// Its rows have begun to go.
     pub(super) leaving: bool,
+    /// Where its first claims are drawn.
+    pool: Option<pool::Pool>,
     pub(super) version: u64,
 }
 
@@ -263,6 +266,8 @@ impl Shop {
             reminder_text: sale.reminder_text.clone(),
             currency: self.currency().clone(),
             items: sale.items.iter().map(|item| self.item_view(id, sale, item)).collect(),
+            draw: sale.pool.as_ref().map(|pool| pool.terms.clone()),
+            seed: sale.pool.as_ref().and_then(|pool| pool.seed.clone()),
             version: sale.version,
         })
     }
@@ -305,7 +310,7 @@ impl Shop {
             let head = (id, &sale.title, &sale.scope, sale.phase, &sale.terms);
             put(hasher, &head);
             put(hasher, &(sale.started, &sale.reminder_text, &sale.reminders, sale.reminded));
-            put(hasher, &sale.version);
+            put(hasher, &(sale.version, &sale.pool));
             put(hasher, &sale.expiries.sorted());
             put(hasher, &(&sale.claims, sale.orders, sale.closed_at, sale.leaving));
             for item in &sale.items {

@@ -7,14 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use super::due::{DueItem, DueQueue};
 use super::{
-    Shop, archive, buyer, catalog, desk, flash_sale, order, profile, reservation, room, staff,
+    Shop, archive, buyer, catalog, desk, draw, flash_sale, order, profile, promo, reservation,
+    room, staff, watch,
 };
 use crate::id::{OrderId, PaymentId, ReservationId, RoomId, SaleId, ShopId, SkuId, UserId};
 use crate::lookup::Lookup;
+use crate::time::Millis;
 use crate::view::ReservationState;
 
 /// Rises with every change of what is written here, fields of the parts included.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// Why bytes are not a shop.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +44,9 @@ struct Frozen<'a> {
     archive: &'a archive::Archive,
     unsettled: &'a BTreeSet<(SaleId, SkuId)>,
     desk: &'a desk::Desk,
+    promo: &'a promo::Promo,
+    watch: &'a watch::Watch,
+    draws: &'a draw::Draws,
 }
 
 /// The same, on its way back.
@@ -61,6 +66,9 @@ struct Thawed {
     archive: archive::Archive,
     unsettled: BTreeSet<(SaleId, SkuId)>,
     desk: desk::Desk,
+    promo: promo::Promo,
+    watch: watch::Watch,
+    draws: draw::Draws,
 }
 
 impl Shop {
@@ -82,6 +90,9 @@ impl Shop {
             archive: &self.archive,
             unsettled: &self.unsettled,
             desk: &self.desk,
+            promo: &self.promo,
+            watch: &self.watch,
+            draws: &self.draws,
         };
         match postcard::to_extend(&frozen, vec![VERSION]) {
             Ok(bytes) => bytes,
@@ -115,10 +126,15 @@ impl Shop {
             buyers: thawed.buyers,
             archive: thawed.archive,
             desk: thawed.desk,
+            promo: thawed.promo,
+            watch: thawed.watch,
+            draws: thawed.draws,
             due: DueQueue::default(),
             unsettled: thawed.unsettled,
         };
         shop.desk.rebuild_what_follows();
+        shop.watch.rebuild();
+        shop.watch_tasks_changed(Millis(0));
         for (id, trace) in thawed.traces {
             if let Some(room) = shop.rooms.get_mut(&id) {
                 room.follow_trace(trace);
@@ -145,6 +161,12 @@ impl Shop {
             for (at, item) in order.dues(id) {
                 self.due.add(at, item);
             }
+        }
+        for (id, campaign) in &self.promo.campaigns {
+            campaign.dues(id).into_iter().for_each(|(at, item)| self.due.add(at, item));
+        }
+        for (id, draw) in &self.draws.draws {
+            draw.dues(id).into_iter().for_each(|(at, item)| self.due.add(at, item));
         }
         let due = &mut self.due;
         self.reservations.each_sorted_mut(|id, held| {

@@ -17,10 +17,20 @@ impl Shop {
         put(&mut hasher, &self.rooms);
         put(&mut hasher, &self.buyers);
         put(&mut hasher, &self.desk);
+        self.hash_promo(&mut hasher);
         self.hash_sales(&mut hasher);
         self.hash_orders(&mut hasher);
         self.archive.hash(&mut hasher);
         *hasher.finalize().as_bytes()
+    }
+
+    fn hash_promo(&self, hasher: &mut Hasher) {
+        let promo = &self.promo;
+        put(hasher, &(&promo.rules, &promo.stacking, promo.capabilities));
+        put(hasher, &promo.campaigns);
+        put(hasher, &(promo.coupons.sorted(), promo.held.sorted(), promo.last_at));
+        put(hasher, &self.draws);
+        self.hash_watch(hasher);
     }
 }
 

@@ -7,6 +7,7 @@ use super::Shop;
 use super::buyer::Buyer;
 use super::due::DueItem;
 use super::flash_sale::{Holder, Item, Phase, Sale};
+use super::promo::PromoRow;
 use crate::id::{OrderId, ReservationId, SaleId, SkuId, UserId};
 use crate::time::Millis;
 use crate::view::{OrderState, ReservationState};
@@ -21,7 +22,7 @@ type Place<'a> = (&'a SaleId, &'a SkuId);
 /// What the reservations and offers of one item say.
 type Counted<'a> = BTreeMap<&'a UserId, Holder>;
 
-fn ensure(holds: bool, broken: impl FnOnce() -> String) -> Result<(), String> {
+pub(super) fn ensure(holds: bool, broken: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(broken()) }
 }
 
@@ -34,6 +35,9 @@ impl Shop {
         self.check_sales()?;
         self.check_buyers()?;
         self.check_dues()?;
+        self.check_promo()?;
+        self.check_watch()?;
+        self.check_draws()?;
         self.desk.check()
     }
 
@@ -206,6 +210,9 @@ impl Shop {
                 }
             }
         }
+        for (id, row) in self.promo_rows() {
+            expected.entry(id).or_default().promo = row;
+        }
         for (id, buyer) in self.buyers.sorted() {
             let expected = expected.remove(id).unwrap_or_default();
             ensure(!buyer.is_empty(), || format!("buyer {id} has nothing and is kept"))?;
@@ -232,6 +239,12 @@ impl Shop {
         }
         for (id, order) in self.orders.sorted() {
             expected.extend(order.dues(id));
+        }
+        for (id, campaign) in &self.promo.campaigns {
+            expected.extend(campaign.dues(id));
+        }
+        for (id, draw) in &self.draws.draws {
+            expected.extend(draw.dues(id));
         }
         for due in self.due.all() {
             ensure(expected.remove(&due), || format!("{due:?} is due, but nothing asks for it"))?;
@@ -277,6 +290,7 @@ struct Kept<'a> {
     open_orders: BTreeSet<&'a OrderId>,
     waiting: BTreeSet<Place<'a>>,
     reminders: BTreeSet<&'a SaleId>,
+    promo: PromoRow<'a>,
 }
 
 impl<'a> Kept<'a> {
@@ -286,6 +300,10 @@ impl<'a> Kept<'a> {
             open_orders: buyer.open_orders.iter().collect(),
             waiting: buyer.waiting.iter().map(|(sale, sku)| (sale, sku)).collect(),
             reminders: buyer.reminders.iter().collect(),
+            promo: PromoRow {
+                coupons: buyer.coupons.iter().collect(),
+                reminders: buyer.campaign_reminders.iter().collect(),
+            },
         }
     }
 }

@@ -5,6 +5,7 @@ mod apply;
 mod lines;
 mod payment;
 mod place;
+mod refund;
 #[cfg(test)]
 mod tests;
 
@@ -16,15 +17,18 @@ use smallvec::SmallVec;
 use super::archive::ARCHIVE_AFTER;
 use super::due::DueItem;
 use super::hash::put;
+use super::price::Quote;
 use super::{Accepted, Shop};
 use crate::command::{Actor, OrderCommand, ReleaseReason, Role};
 use crate::document::{self, DocumentWrite};
-use crate::event::{Event, OrderLine};
+use crate::event::{Event, OrderLine, OrderRefunded};
 use crate::id::{OrderId, PaymentId, UserId};
 use crate::money::Minor;
 use crate::rejection::Rejection;
 use crate::time::Millis;
 use crate::view::{OrderState, OrderView};
+
+pub(super) use place::checked_address;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Order {
@@ -40,6 +44,9 @@ pub(super) struct Order {
     /// The one extension for the payment page has been given.
     pub(super) grace_given: bool,
     pub(super) refunds_required: Vec<(PaymentId, Minor)>,
+    /// Absent in orders of before prices were explained.
+    pub(super) quote: Option<Box<Quote>>,
+    pub(super) refunded: refund::Refunded,
     /// Everything the provider reported on, declined attempts too.
     pub(super) payments: SmallVec<[PaymentId; 1]>,
     /// When it was paid or cancelled.
@@ -89,13 +96,20 @@ impl Shop {
         now: Millis,
     ) -> Result<Accepted, Rejection> {
         match command {
-            OrderCommand::Place { order, basket, address } => {
-                self.place_order(actor, order, basket, address, now)
+            OrderCommand::Place { order, basket, address, coupons, room } => {
+                let draft = place::Wanted { order, basket, address, coupons, room: room.as_ref() };
+                self.place_order(actor, &draft, now)
+            }
+            OrderCommand::ChangeCoupons { order, coupons } => {
+                self.change_coupons(actor, order, coupons, now)
             }
             OrderCommand::BeginPayment { order } => self.begin_payment(actor, order, now),
             OrderCommand::Cancel { order, reason } => self.cancel_order(actor, order, *reason, now),
             OrderCommand::RecordPayment { order, payment, report } => {
                 self.record_payment(actor, order, payment, report, now)
+            }
+            OrderCommand::Refund { order, refund, request } => {
+                self.refund_order(actor, order, refund, request, now)
             }
         }
     }
@@ -161,6 +175,8 @@ impl Shop {
             pay_by: order.pay_by,
             state: order.state.clone(),
             refunds_required: order.refunds_required.clone(),
+            quote: order.quote.clone(),
+            refunded_minor: order.refunded.amount_minor,
             version: order.version,
         })
     }
@@ -213,6 +229,8 @@ fn order_of(event: &Event) -> Option<&OrderId> {
         | Event::OrderPaid { order, .. }
         | Event::OrderPaidLate { order, .. }
         | Event::OrderCancelled { order, .. }
+        | Event::OrderRepriced { order, .. }
+        | Event::OrderRefunded(OrderRefunded { order, .. })
         | Event::RefundRequired { order, .. } => Some(order),
         Event::OrderReminded { .. } | Event::OrderArchived { .. } => None,
         Event::ShopCreated { .. }
@@ -242,7 +260,7 @@ fn order_of(event: &Event) -> Option<&OrderId> {
         | Event::CommentKept { .. }
         | Event::CommentDeleted { .. }
         | Event::RoomCounted { .. } => None,
-        Event::Desk(_) => None,
+        Event::Desk(_) | Event::Promo(_) => None,
         Event::SaleCreated(_)
         | Event::SaleUpdated(_)
         | Event::SaleAnnounced { .. }
@@ -254,6 +272,9 @@ fn order_of(event: &Event) -> Option<&OrderId> {
         | Event::ReminderSet { .. }
         | Event::RemindersDue { .. }
         | Event::Reserved(_)
+        | Event::ClaimPooled(_)
+        | Event::PoolDrawn { .. }
+        | Event::PoolLost { .. }
         | Event::ReservationReleased { .. }
         | Event::WaitlistJoined { .. }
         | Event::WaitlistLeft { .. }

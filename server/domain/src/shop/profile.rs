@@ -187,6 +187,13 @@ fn check_settings(settings: &Settings) -> Result<(), Rejection> {
             minute..=SpanMs::days(30),
             "must be 1 min to 30 days",
         ),
+        ("claim_grace_ms", settings.claim_grace_ms, SpanMs(0)..=day, "must be at most 24 h"),
+        (
+            "draw_repeat_window_ms",
+            settings.draw_repeat_window_ms,
+            hour..=SpanMs::days(90),
+            "must be 1 h to 90 days",
+        ),
     ];
     for (field, value, range, problem) in spans {
         check_range(field, &value, &range, problem)?;
@@ -198,6 +205,9 @@ fn check_settings(settings: &Settings) -> Result<(), Rejection> {
     for (field, value) in counts {
         check_range(field, &value, &(0..=100), "must be at most 100")?;
     }
+    check_range("draw_wins_max", &settings.draw_wins_max, &(1..=99), "must be 1 to 99")?;
+    let fee = settings.shipping_fee_minor.0;
+    check_range("shipping_fee_minor", &fee, &(0..=1_000_000), "must be at most 1,000,000")?;
     check_reminders(&settings.order_reminders_ms)
 }
 
@@ -227,6 +237,7 @@ fn check_reminders(reminders: &[SpanMs]) -> Result<(), Rejection> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::money::Minor;
 
     fn problem_of(change: impl Fn(&mut Settings)) -> Option<&'static str> {
         let mut settings = Settings::default();
@@ -247,7 +258,7 @@ mod tests {
     fn every_figure_is_checked_at_both_ends_of_its_range() {
         type Set = fn(&mut Settings, u64);
         let hour = 3_600_000;
-        let cases: [(&str, Set, u64, u64); 8] = [
+        let cases: [(&str, Set, u64, u64); 12] = [
             ("reservation_hold_ms", |s, v| s.reservation_hold_ms = SpanMs(v), 10_000, 24 * hour),
             ("payment_grace_ms", |s, v| s.payment_grace_ms = SpanMs(v), 0, hour),
             ("min_presence_ms", |s, v| s.min_presence_ms = SpanMs(v), 0, 600_000),
@@ -256,6 +267,15 @@ mod tests {
             ("sale_reminder_lead_ms", |s, v| s.sale_reminder_lead_ms = SpanMs(v), 0, hour),
             ("waitlist_offer_ms", |s, v| s.waitlist_offer_ms = SpanMs(v), 5_000, hour),
             ("unpaid_window_ms", |s, v| s.unpaid_window_ms = SpanMs(v), 60_000, 720 * hour),
+            ("claim_grace_ms", |s, v| s.claim_grace_ms = SpanMs(v), 0, 24 * hour),
+            (
+                "draw_repeat_window_ms",
+                |s, v| s.draw_repeat_window_ms = SpanMs(v),
+                hour,
+                2_160 * hour,
+            ),
+            ("draw_wins_max", |s, v| s.draw_wins_max = u32::try_from(v).unwrap(), 1, 99),
+            ("shipping_fee_minor", |s, v| s.shipping_fee_minor = Minor(v), 0, 1_000_000),
         ];
         for (field, set, least, most) in cases {
             assert_eq!(problem_of(|s| set(s, least)), None, "{field}");

@@ -129,7 +129,9 @@ impl Shop {
         sale.claims.push(reserved.reservation.clone());
         let item = must(sale.item_mut(&reserved.sku), "item");
         match &reserved.source {
-            ReservationSource::Claim { .. } => item.stock.reserve(reserved.quantity),
+            ReservationSource::Claim { .. } | ReservationSource::Drawn { .. } => {
+                item.stock.reserve(reserved.quantity);
+            }
             ReservationSource::Offer => {
                 let offer = must(item.waitlist.offers.remove(&reserved.buyer), "offer");
                 item.stock.accept_offer(reserved.quantity);
@@ -162,8 +164,14 @@ impl Shop {
         );
     }
 
-    pub(super) fn on_reservation_released(&mut self, id: &ReservationId, reason: ReleaseReason) {
+    pub(super) fn on_reservation_released(
+        &mut self,
+        id: &ReservationId,
+        reason: ReleaseReason,
+        at: Millis,
+    ) {
         self.release(id, reason);
+        self.free_coupons_of_hold(id, &[], at);
     }
 
     /// The one way a hold ends unsold, whatever the reason. A second call changes nothing.

@@ -2,9 +2,10 @@
 
 use super::Shop;
 use crate::command::{Actor, Command, OrderCommand, RoomCommand, SaleCommand, ShopCommand};
-use crate::event::{Event, OrderPlaced, Reserved};
+use crate::event::{ClaimPooled, Event, OrderPlaced, Reserved};
+use crate::money::Minor;
 use crate::time::Millis;
-use crate::view::{Change, OrderState, OrderView, ReservationState, ReservationView};
+use crate::view::{Change, OrderState, OrderView, PromoChange, ReservationState, ReservationView};
 
 impl Shop {
     /// The thing that `command` was about, after `events` came of it at `at`. What a command made
@@ -24,6 +25,7 @@ impl Shop {
             Command::Order(command) => self.result_of_order(command, events, at),
             Command::Chat(command) => self.result_of_chat(actor, command, (events, at)),
             Command::Desk(command) => self.result_of_desk(actor, command, (events, at)),
+            Command::Promo(command) => self.result_of_promo(command, events),
         }
     }
 
@@ -85,8 +87,12 @@ impl Shop {
             | SaleCommand::Start { sale }
             | SaleCommand::End { sale }
             | SaleCommand::Cancel { sale }
+            | SaleCommand::RevealSeed { sale, .. }
             | SaleCommand::Restock { sale, .. } => self.sale_view(sale).map(Change::Sale),
             SaleCommand::Claim(_) | SaleCommand::AcceptOffer { .. } => {
+                if let Some(pooled) = events.iter().find_map(pooled) {
+                    return Some(Change::Promo(PromoChange::Pooled(pooled.clone())));
+                }
                 let reserved = events.iter().find_map(reserved)?;
                 Some(Change::Reservation(self.fresh_reservation(reserved)))
             }
@@ -114,7 +120,9 @@ impl Shop {
                 Some(Change::Order(self.fresh_order(placed, at)))
             }
             OrderCommand::BeginPayment { order }
+            | OrderCommand::ChangeCoupons { order, .. }
             | OrderCommand::Cancel { order, .. }
+            | OrderCommand::Refund { order, .. }
             | OrderCommand::RecordPayment { order, .. } => {
                 self.order_view(order).map(Change::Order)
             }
@@ -146,6 +154,8 @@ impl Shop {
             pay_by: placed.pay_by,
             state: OrderState::Unpaid,
             refunds_required: Vec::new(),
+            quote: placed.quote.clone(),
+            refunded_minor: Minor(0),
             version: 1,
         }
     }
@@ -153,6 +163,10 @@ impl Shop {
 
 fn reserved(event: &Event) -> Option<&Reserved> {
     if let Event::Reserved(reserved) = event { Some(reserved) } else { None }
+}
+
+fn pooled(event: &Event) -> Option<&ClaimPooled> {
+    if let Event::ClaimPooled(pooled) = event { Some(pooled) } else { None }
 }
 
 fn placed(event: &Event) -> Option<&OrderPlaced> {

@@ -38,6 +38,8 @@ pub(super) struct Room {
     pub(super) spec: RoomSpec,
     pub(super) state: RoomState,
     clock: clock::LiveClock,
+    /// When it first went live.
+    started_at: Option<Millis>,
     bag: Vec<ProductId>,
     pinned: Option<showcase::Pin>,
     pins_made: u64,
@@ -62,6 +64,7 @@ impl Room {
             spec,
             state: RoomState::Scheduled,
             clock: clock::LiveClock::default(),
+            started_at: None,
             bag: Vec::new(),
             pinned: None,
             pins_made: 0,
@@ -88,7 +91,11 @@ impl Room {
         self.counting = counters::Counting::resumed(self.counted, written_at);
     }
 
-    fn is_on_air(&self) -> bool {
+    pub(super) fn clock(&self) -> clock::LiveClock {
+        self.clock
+    }
+
+    pub(super) fn is_on_air(&self) -> bool {
         matches!(self.state, RoomState::Live | RoomState::Paused)
     }
 
@@ -252,8 +259,11 @@ impl Shop {
         let found = self.open_room_run_by(actor, room)?;
         let mut events = Vec::new();
         events.extend(found.uncounted(room));
+        events.extend(self.checkpoint_of(room, now));
+        events.extend(self.draw_closing_with_room(room, now));
         events.push(Event::RoomEnded { room: room.clone() });
         events.extend(self.sales_ending_with_room(room, now));
+        events.extend(self.campaigns_ending_with_room(room, now));
         Ok(Accepted::events(events))
     }
 
@@ -294,12 +304,13 @@ impl Shop {
         let room = self.room_mut(room);
         room.state = RoomState::Live;
         room.clock.start(at);
+        room.started_at = room.started_at.or(Some(at));
         room.version += 1;
     }
 
     /// Nothing is said or shown any more, so most of what that needed goes.
-    pub(super) fn on_room_ended(&mut self, room: &RoomId, at: Millis) {
-        let room = self.room_mut(room);
+    pub(super) fn on_room_ended(&mut self, id: &RoomId, at: Millis) {
+        let room = self.room_mut(id);
         room.state = RoomState::Ended;
         room.clock.stop(at);
         room.version += 1;
@@ -308,6 +319,7 @@ impl Shop {
         room.banned.clear();
         room.kept.shrink_to(comment::RECENT_MAX);
         room.passing.rest();
+        self.watch_room_ended(id, at);
     }
 
     pub(super) fn on_slow_mode_set(&mut self, room: &RoomId, interval_ms: SpanMs) {
@@ -319,6 +331,10 @@ impl Shop {
     /// Whether somebody may be watching.
     pub fn has_open_rooms(&self) -> bool {
         self.rooms.values().any(Room::is_on_air)
+    }
+
+    pub(super) fn room_started_at(&self, room: &RoomId) -> Option<Millis> {
+        self.rooms.get(room)?.started_at
     }
 
     pub fn room_state(&self, room: &RoomId) -> Option<RoomState> {

@@ -57,6 +57,16 @@ pub(super) fn address() -> Address {
     }
 }
 
+pub(super) fn place(id: &str, basket: Basket) -> OrderCommand {
+    OrderCommand::Place {
+        order: order(id),
+        basket,
+        address: address(),
+        coupons: CouponChoice::Best,
+        room: None,
+    }
+}
+
 pub(super) fn one_item(total_units: u32, per_buyer_units: u32) -> SaleSpec {
     let item =
         SaleItemSpec { sku: sku_id(), total_units, per_buyer_units, price_minor: SALE_PRICE };
@@ -72,6 +82,7 @@ pub(super) fn one_item(total_units: u32, per_buyer_units: u32) -> SaleSpec {
         min_presence_ms: None,
         price_hidden: false,
         reminder_text: String::new(),
+        draw: None,
     }
 }
 
@@ -165,6 +176,7 @@ impl Stage {
                 quantity,
                 reservation: hold(reservation),
                 present_ms: SpanMs::seconds(60),
+                coupons: CouponChoice::Best,
             }),
         )
     }
@@ -181,7 +193,7 @@ impl Stage {
         holds: &[&str],
     ) -> Result<Accepted, Rejection> {
         let basket = Basket::Reservations(holds.iter().copied().map(hold).collect());
-        let place = OrderCommand::Place { order: order(id), basket, address: address() };
+        let place = place(id, basket);
         self.ask(name, Role::Buyer, &Command::Order(place))
     }
 
@@ -192,7 +204,7 @@ impl Stage {
         quantity: u32,
     ) -> Result<Accepted, Rejection> {
         let basket = Basket::Lines(vec![BasketLine { sku: sku_id(), quantity }]);
-        let place = OrderCommand::Place { order: order(id), basket, address: address() };
+        let place = place(id, basket);
         self.ask(name, Role::Buyer, &Command::Order(place))
     }
 

@@ -352,7 +352,11 @@ impl Desk {
         let outcome = match command {
             Command::Chat(command) => self.chat(&actor.user, command, now),
             Command::Desk(command) => self.desk(actor, command, now),
-            Command::Shop(_) | Command::Room(_) | Command::Sale(_) | Command::Order(_) => Ok(()),
+            Command::Shop(_)
+            | Command::Room(_)
+            | Command::Sale(_)
+            | Command::Order(_)
+            | Command::Promo(_) => Ok(()),
         };
         if outcome.is_ok() {
             self.settle(now);

@@ -127,7 +127,9 @@ impl Naive {
             Command::Room(command) => self.room(command, now),
             Command::Sale(command) => self.sale(&actor.user, command, now),
             Command::Order(command) => self.order(&actor.user, command, now),
-            Command::Chat(_) | Command::Desk(_) => unreachable!("the desk has its own model"),
+            Command::Chat(_) | Command::Desk(_) | Command::Promo(_) => {
+                unreachable!("the desk and the promotions have their own models")
+            }
         };
         self.settle(now);
         outcome
@@ -223,6 +225,7 @@ impl Naive {
                 Ok(())
             }
             SaleCommand::Cancel { sale } => self.cancel(sale, now),
+            SaleCommand::RevealSeed { .. } => unreachable!("no sale here is drawn"),
             SaleCommand::Restock { sale, sku, units } => self.restock(sale, sku, *units),
             SaleCommand::Update { sale, change } => self.update(sale, change, now),
             SaleCommand::Claim(claim) => self.claim(user, claim, now),

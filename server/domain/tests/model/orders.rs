@@ -33,6 +33,9 @@ impl Naive {
     pub(crate) fn order(&mut self, user: &UserId, command: &OrderCommand, now: Millis) -> Outcome {
         match command {
             OrderCommand::Place { order, basket, .. } => self.place(user, order, basket, now),
+            OrderCommand::ChangeCoupons { .. } | OrderCommand::Refund { .. } => {
+                unreachable!("coupons have their own model")
+            }
             OrderCommand::BeginPayment { order } => {
                 let index = self.own_order(user, order, now)?;
                 let grace = self.settings.payment_grace_ms;

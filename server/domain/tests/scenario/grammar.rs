@@ -16,11 +16,13 @@ use hawker_domain::{Command, Role};
 use serde_json::Value;
 
 use crate::desk_grammar;
+use crate::promo_grammar;
 use crate::words::Words;
 
 /// The command that `verb` and what stands behind it mean.
 pub(crate) fn command(verb: &str, words: &mut Words) -> Command {
-    if let Some(command) = desk_grammar::command(verb, words) {
+    let other = desk_grammar::command(verb, words).or_else(|| promo_grammar::command(verb, words));
+    if let Some(command) = other {
         return command;
     }
     let (area, _) = verb.split_once('.').unwrap_or((verb, ""));
@@ -80,7 +82,9 @@ fn setting(key: &str, text: &str, words: &Words) -> Value {
         Ok(number) => number,
         Err(_) => words.parse_span(part).0,
     };
-    if key == "order_reminders_ms" {
+    if text == "none" {
+        Value::Null
+    } else if key == "order_reminders_ms" {
         text.split(',').filter(|part| !part.is_empty()).map(number).collect()
     } else {
         number(text).into()
@@ -191,6 +195,7 @@ fn sale(verb: &str, words: &mut Words) -> SaleCommand {
         "sale.start" => SaleCommand::Start { sale },
         "sale.end" => SaleCommand::End { sale },
         "sale.cancel" => SaleCommand::Cancel { sale },
+        "sale.reveal" => SaleCommand::RevealSeed { sale, seed: promo_grammar::seed(words) },
         "sale.restock" => {
             SaleCommand::Restock { sale, sku: words.id("sku"), units: words.id("units") }
         }
@@ -216,6 +221,7 @@ fn claim(words: &mut Words) -> Claim {
         quantity: words.value("quantity").unwrap_or(1),
         room: words.value("room").unwrap_or_else(|| words.parse("r1", "room")),
         present_ms: words.span("present").unwrap_or(SpanMs::seconds(10)),
+        coupons: promo_grammar::coupons(words),
     }
 }
 
@@ -257,6 +263,7 @@ pub(crate) fn sale_spec(words: &mut Words) -> SaleSpec {
         min_presence_ms: words.span("presence"),
         price_hidden,
         reminder_text: words.text("reminder").unwrap_or_default(),
+        draw: promo_grammar::draw_mode(words),
     }
 }
 
@@ -284,9 +291,21 @@ fn reason(words: &mut Words) -> ReleaseReason {
 fn order(verb: &str, words: &mut Words) -> OrderCommand {
     let order = words.id("order");
     match verb {
-        "order.place" => {
-            OrderCommand::Place { order, basket: basket(words), address: address(words) }
+        "order.place" => OrderCommand::Place {
+            order,
+            coupons: promo_grammar::coupons(words),
+            room: words.value("room"),
+            address: address(words),
+            basket: basket(words),
+        },
+        "order.coupons" => {
+            OrderCommand::ChangeCoupons { order, coupons: promo_grammar::coupons(words) }
         }
+        "order.refund" => OrderCommand::Refund {
+            order,
+            refund: words.id("refund"),
+            request: promo_grammar::refund(words),
+        },
         "order.pay" => OrderCommand::BeginPayment { order },
         "order.cancel" => OrderCommand::Cancel { order, reason: reason(words) },
         "payment.record" => OrderCommand::RecordPayment {
@@ -299,7 +318,7 @@ fn order(verb: &str, words: &mut Words) -> OrderCommand {
 }
 
 /// `R1 R2` are reservations, `lipstick:2 towel:1` are ordinary lines.
-fn basket(words: &mut Words) -> Basket {
+pub(crate) fn basket(words: &mut Words) -> Basket {
     let (mut lines, mut reservations) = (Vec::new(), Vec::new());
     while let Some(word) = words.next() {
         match word.split_once(':') {
@@ -318,7 +337,7 @@ fn basket(words: &mut Words) -> Basket {
     }
 }
 
-fn address(words: &mut Words) -> Address {
+pub(crate) fn address(words: &mut Words) -> Address {
     Address {
         name: words.text("name").unwrap_or_else(|| "Ann Buyer".to_owned()),
         phone: "+15550100".to_owned(),

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::desk_render;
 use crate::event_names::event_name;
+use crate::promo_render;
 use crate::rejection_names::rejection_name;
 use crate::words::{Words, span_text};
 
@@ -16,9 +17,10 @@ use crate::words::{Words, span_text};
 pub(crate) fn event(event: &Event) -> String {
     let json = serde_json::to_value(event).expect("an event is JSON");
     let name = event_name(event);
-    // The desk's events stand under their name inside of one.
-    let data = if json["type"] == "desk" { &json["data"][name] } else { &json["data"] };
-    let stored = if json["type"] == "desk" { name } else { json["type"].as_str().unwrap_or("") };
+    // Those of the desk and of the promotions stand under their name inside of one.
+    let nested = json["type"] == "desk" || json["type"] == "promo";
+    let data = if nested { &json["data"][name] } else { &json["data"] };
+    let stored = if nested { name } else { json["type"].as_str().unwrap_or("") };
     assert!(stored == name && data.is_object(), "{name} is the name an event is stored under");
     format!("{name}{}", fields(data))
 }
@@ -30,7 +32,8 @@ fn fields(data: &Value) -> String {
 }
 
 fn field(key: &str, value: &Value) -> String {
-    let is_time = ["until", "pay_by", "since", "answer_by", "from"].contains(&key);
+    let is_time =
+        ["until", "pay_by", "since", "answer_by", "from", "address_by", "for"].contains(&key);
     let time = is_time || ["_at", "_ms", "_until"].iter().any(|end| key.ends_with(end));
     match value {
         Value::Number(number) if time => span_text(number.as_i64().unwrap_or_default()),
@@ -100,7 +103,8 @@ pub(crate) fn show(shop: &Shop, words: &mut Words) -> Vec<String> {
         }
         "due" => vec![shop.next_due().map_or("nothing".to_owned(), |due| span_text(due.0))],
         "shop" => vec![debug(&shop.view().expect("a shop"))],
-        other => desk_render::show(shop, other, words),
+        other => promo_render::show(shop, other, words)
+            .unwrap_or_else(|| desk_render::show(shop, other, words)),
     }
 }
 
@@ -199,6 +203,7 @@ pub(crate) fn change(change: &Change) -> String {
         | Change::Comment(_)
         | Change::Banned { .. } => debug(change),
         Change::Desk(change) => desk_render::change(change),
+        Change::Promo(change) => promo_render::change(change),
     }
 }
 

@@ -15,7 +15,7 @@ use hawker_domain::{Actor, Command, Event, Role};
 
 use crate::twin::Twin;
 use crate::words::Words;
-use crate::{desk_grammar, grammar, render};
+use crate::{desk_grammar, grammar, promo_grammar, promo_render, render};
 
 pub(crate) struct Runner {
     twin: Twin,
@@ -93,6 +93,7 @@ impl Runner {
             "pulse" => self.pulse(words),
             "restart" => self.restart(),
             "positions" => self.positions(),
+            "quote" => self.quote(words),
             _ => self.command(&actor, words),
         }
     }
@@ -122,6 +123,21 @@ impl Runner {
         }
     }
 
+    /// `at TIME quote BUYER BASKET [coupons=] [room=]`: what it would cost.
+    fn quote(&mut self, words: &mut Words) {
+        let buyer: UserId = words.id("buyer");
+        let coupons = promo_grammar::coupons(words);
+        let room: Option<RoomId> = words.value("room");
+        let basket = grammar::basket(words);
+        let quoted = self.twin.live.quote(&buyer, &basket, &coupons, room.as_ref(), self.now);
+        match quoted {
+            Ok(quote) => {
+                promo_render::quote(&quote).iter().for_each(|line| self.say(&format!("  {line}")));
+            }
+            Err(rejection) => self.say(&format!("  refused {}", render::rejection(&rejection))),
+        }
+    }
+
     fn actor(&self, text: &str, words: &Words) -> Actor {
         let (name, role) = match text.split_once(':') {
             Some((name, role)) => (name, Some(grammar::role(role))),
@@ -135,8 +151,9 @@ impl Runner {
     fn pulse(&mut self, words: &mut Words) {
         let room: RoomId = words.id("room");
         let mut count = |key| words.value(key).unwrap_or(0);
-        let pulse =
-            Pulse { likes: count("likes"), joins: count("joins"), viewers: count("viewers") };
+        let (likes, joins, viewers) = (count("likes"), count("joins"), count("viewers"));
+        let marks = promo_grammar::marks(words, self.now);
+        let pulse = Pulse { likes, joins, viewers, marks };
         let accepted = self.twin.live.pulse(&room, pulse, self.now);
         self.twin.follow(&accepted.events, self.now);
         self.accepted("  ", &accepted);

@@ -2,16 +2,21 @@
 //! and then asks for its scenario and its golden bytes.
 
 use hawker_domain::Event;
-use hawker_domain::event::DeskEvent;
+use hawker_domain::event::{DeskEvent, PromoEvent};
 
 macro_rules! names {
-    (shop: { $($variant:ident $name:literal,)* } desk: { $($desk:ident $desk_name:literal,)* }) => {
-        pub(crate) const EVENTS: &[&str] = &[$($name,)* $($desk_name,)*];
+    (
+        shop: { $($variant:ident $name:literal,)* }
+        desk: { $($desk:ident $desk_name:literal,)* }
+        promo: { $($promo:ident $promo_name:literal,)* }
+    ) => {
+        pub(crate) const EVENTS: &[&str] = &[$($name,)* $($desk_name,)* $($promo_name,)*];
 
         pub(crate) fn event_name(value: &Event) -> &'static str {
             match value {
                 $(Event::$variant { .. } => $name,)*
                 $(Event::Desk(DeskEvent::$desk { .. }) => $desk_name,)*
+                $(Event::Promo(PromoEvent::$promo { .. }) => $promo_name,)*
             }
         }
     };
@@ -57,6 +62,9 @@ names! {
         ReminderSet "reminder_set",
         RemindersDue "reminders_due",
         Reserved "reserved",
+        ClaimPooled "claim_pooled",
+        PoolDrawn "pool_drawn",
+        PoolLost "pool_lost",
         ReservationReleased "reservation_released",
         WaitlistJoined "waitlist_joined",
         WaitlistLeft "waitlist_left",
@@ -73,6 +81,8 @@ names! {
         OrderReminded "order_reminded",
         RefundRequired "refund_required",
         OrderArchived "order_archived",
+        OrderRepriced "order_repriced",
+        OrderRefunded "order_refunded",
     }
     desk: {
         MessageSent "message_sent",
@@ -108,5 +118,36 @@ names! {
         FaqCardSet "faq_card_set",
         QuickReplyPut "quick_reply_put",
         QuickReplyRemoved "quick_reply_removed",
+    }    promo: {
+        RulePut "rule_put",
+        RuleEnded "rule_ended",
+        StackingSet "stacking_set",
+        CapabilitiesSet "capabilities_set",
+        CampaignCreated "campaign_created",
+        CampaignAnnounced "campaign_announced",
+        CampaignOpened "campaign_opened",
+        CampaignEnding "campaign_ending",
+        CampaignEnded "campaign_ended",
+        CampaignRevoked "campaign_revoked",
+        CampaignPushed "campaign_pushed",
+        CampaignReminderSet "campaign_reminder_set",
+        CampaignRemindersDue "campaign_reminders_due",
+        CouponsGranted "coupons_granted",
+        TaskCompleted "task_completed",
+        CouponClaimed "coupon_claimed",
+        CouponsLocked "coupons_locked",
+        CouponsExpired "coupons_expired",
+        CouponsRevoked "coupons_revoked",
+        CouponsArchived "coupons_archived",
+        CampaignArchived "campaign_archived",
+        WatchCheckpointed "watch_checkpointed",
+        DrawStarted "draw_started",
+        DrawEntered "draw_entered",
+        DrawClosed "draw_closed",
+        DrawRevealed "draw_revealed",
+        PrizeClaimed "prize_claimed",
+        PrizeForfeited "prize_forfeited",
+        PrizePassedOn "prize_passed_on",
+        DrawArchived "draw_archived",
     }
 }

@@ -2,9 +2,9 @@
 //! often; knows no rule, so that much of what it asks is refused.
 
 use hawker_domain::command::{
-    Address, Basket, BasketLine, Claim, OrderCommand, PaymentOutcome, PaymentReport, ProductSpec,
-    ReleaseReason, RoomCommand, RoomSpec, SaleChange, SaleCommand, SaleItemSpec, SaleSpec, Scope,
-    ShopCommand, SkuSpec, Stock,
+    Address, Basket, BasketLine, Claim, CouponChoice, OrderCommand, PaymentOutcome, PaymentReport,
+    ProductSpec, ReleaseReason, RoomCommand, RoomSpec, SaleChange, SaleCommand, SaleItemSpec,
+    SaleSpec, Scope, ShopCommand, SkuSpec, Stock,
 };
 use hawker_domain::id::{OrderId, PaymentId, ReservationId, RoomId, SaleId, SkuId, UserId};
 use hawker_domain::money::{Currency, Minor};
@@ -348,6 +348,7 @@ impl Script {
             min_presence_ms: None,
             price_hidden: false,
             reminder_text: String::new(),
+            draw: None,
         }
     }
 
@@ -405,6 +406,7 @@ impl Script {
             quantity: self.random.units(1, 3),
             reservation,
             present_ms,
+            coupons: CouponChoice::Best,
         };
         self.by(buyer, Command::Sale(SaleCommand::Claim(claim)))
     }
@@ -473,7 +475,9 @@ impl Script {
             postcode: "12345".to_owned(),
             country: "US".to_owned(),
         };
-        self.by(buyer, Command::Order(OrderCommand::Place { order, basket, address }))
+        let (coupons, room) = (CouponChoice::Best, None);
+        let place = OrderCommand::Place { order, basket, address, coupons, room };
+        self.by(buyer, Command::Order(place))
     }
 
     fn payment(&mut self, shop: &Shop) -> Step {

@@ -91,7 +91,8 @@ impl Viewer {
                 self.model = joined(&self.house);
             }
             3 => {
-                let pulse = Pulse { likes: u64::from(much), joins: 1, viewers: u64::from(much) };
+                let (likes, viewers) = (u64::from(much), u64::from(much));
+                let pulse = Pulse { likes, joins: 1, viewers, ..Pulse::default() };
                 driver.engine.pulse(&shop_id(), &room_id("r1"), pulse);
             }
             kind => {

@@ -101,5 +101,5 @@ async fn what_changes_nothing_is_not_told() {
 }
 
 fn pulse(viewers: u64) -> hawker_domain::shop::Pulse {
-    hawker_domain::shop::Pulse { likes: 0, joins: 0, viewers }
+    hawker_domain::shop::Pulse { viewers, ..Default::default() }
 }

@@ -91,8 +91,9 @@ impl Likes {
         for pulse in hub.pulse() {
             let likes = self.0.remove(&pulse.topic).map_or(0, |(_, likes)| likes);
             let Some((shop, room)) = room_of(&pulse.topic) else { continue };
-            let viewers = pulse.viewers;
-            engine.pulse(shop, room, Pulse { likes, joins: pulse.joins, viewers });
+            let (joins, viewers) = (pulse.joins, pulse.viewers);
+            let pulse = Pulse { likes, joins, viewers, ..Pulse::default() };
+            engine.pulse(shop, room, pulse);
         }
     }
 }

@@ -14,7 +14,7 @@ async fn live_bench(options: Options) -> (Bench, Driver) {
 }
 
 fn likes(likes: u64) -> Pulse {
-    Pulse { likes, joins: 0, viewers: 3 }
+    Pulse { likes, viewers: 3, ..Pulse::default() }
 }
 
 async fn room_likes(bench: &Bench) -> u64 {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::command::{Actor, Command, OrderCommand, PaymentOutcome, Role, SaleCommand};
-use crate::command::{Basket, BasketLine, Claim, ReleaseReason};
+use crate::command::{Basket, BasketLine, Claim, CouponChoice, ReleaseReason};
 use crate::shop::testing::*;
 
 /// Rows of each kind in memory: sales, reservations, orders, payments, buyers, due items.
@@ -35,13 +35,14 @@ fn claim_and_order(stage: &mut Stage, number: u32, held: bool) {
             quantity: 1,
             reservation: hold(&id),
             present_ms: SpanMs::seconds(60),
+            coupons: CouponChoice::Best,
         };
         quickly(stage, &buyer, Role::Buyer, SaleCommand::Claim(claim).into());
         Basket::Reservations(vec![hold(&id)])
     } else {
         Basket::Lines(vec![BasketLine { sku: sku_id(), quantity: 1 }])
     };
-    let place = OrderCommand::Place { order: order(&id), basket, address: address() };
+    let place = place(&id, basket);
     quickly(stage, &buyer, Role::Buyer, place.into());
 }
 

@@ -6,6 +6,7 @@ use crate::event::{SaleCreated, SaleItem, SaleUpdated};
 use crate::id::{SaleId, SkuId, UserId};
 use crate::lookup::Lookup;
 use crate::shop::Shop;
+use crate::shop::flash_sale::pool::Pool;
 use crate::shop::flash_sale::{Item, ItemStock, Phase, Sale, Terms};
 use crate::shop::invariant::must;
 use crate::shop::waitlist::Waitlist;
@@ -49,6 +50,7 @@ impl Sale {
             orders: 0,
             closed_at: None,
             leaving: false,
+            pool: created.draw.as_ref().map(Pool::new),
             version: 1,
         }
     }
@@ -187,6 +189,7 @@ impl Shop {
         self.change_sale(id, |sale| {
             sale.phase = phase;
             sale.closed_at = Some(at);
+            sale.empty_pool();
         });
         self.send_home(id);
         let sale = must(self.sales.get_mut(id), "sale");

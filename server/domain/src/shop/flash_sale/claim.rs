@@ -1,10 +1,12 @@
 //! The claim: who gets a unit. Owns the order of the checks, which comes before any counter
 //! moves; the move itself is the `Reserved` event's.
 
-use crate::command::{Actor, Claim, Role, Scope};
-use crate::event::{Event, ReservationSource, Reserved};
+use crate::command::{Actor, Claim, CouponChoice, Role, Scope};
+use crate::event::{Event, OrderLine, PromoEvent, ReservationSource, Reserved};
 use crate::id::{RoomId, SaleId, UserId};
+use crate::money::Minor;
 use crate::rejection::Rejection;
+use crate::shop::cart::Purchase;
 use crate::shop::flash_sale::{Holder, Item, Phase, Sale};
 use crate::shop::{Accepted, Shop};
 use crate::time::{Millis, SpanMs};
@@ -19,7 +21,7 @@ pub(in crate::shop) fn require_buyer(actor: &Actor) -> Result<(), Rejection> {
     }
 }
 
-pub(super) fn scope_has(scope: &Scope, room: &RoomId) -> bool {
+pub(in crate::shop) fn scope_has(scope: &Scope, room: &RoomId) -> bool {
     match scope {
         Scope::AllRooms => true,
         Scope::Rooms(rooms) => rooms.contains(room),
@@ -47,6 +49,9 @@ impl Shop {
             return found;
         }
         sale.check_quota(item, &actor.user, holder, claim.quantity)?;
+        if let Some(pooled) = sale.pooled(actor, claim, item, now) {
+            return pooled;
+        }
         item.check_available(claim.quantity)?;
         if self.reservations.contains(&claim.reservation) {
             return Err(Rejection::ReservationExists);
@@ -64,15 +69,50 @@ impl Shop {
                 present_ms: claim.present_ms,
             },
         });
-        if item.waitlist.queue.is_empty() || item.waitlist.queue.quantity(&actor.user).is_none() {
-            return Ok(Accepted::event(reserved));
-        }
-        let left = Event::WaitlistLeft {
+        let locked = self.coupons_for_claim(&actor.user, claim, item.price_minor, now)?;
+        let waits =
+            !item.waitlist.queue.is_empty() && item.waitlist.queue.quantity(&actor.user).is_some();
+        let left = waits.then(|| Event::WaitlistLeft {
             sale: claim.sale.clone(),
             sku: claim.sku.clone(),
             buyer: actor.user.clone(),
+        });
+        Ok(Accepted::events(left.into_iter().chain([reserved]).chain(locked).collect()))
+    }
+
+    /// What the hold sets aside of the buyer's coupons. Most buyers have none.
+    fn coupons_for_claim(
+        &self,
+        buyer: &UserId,
+        claim: &Claim,
+        price_minor: Minor,
+        now: Millis,
+    ) -> Result<Option<Event>, Rejection> {
+        let has_coupons =
+            self.buyers.get(buyer).is_some_and(|row| row.coupons.iter().next().is_some());
+        if claim.coupons == CouponChoice::Best && !has_coupons {
+            return Ok(None);
+        }
+        let line = OrderLine {
+            sku: claim.sku.clone(),
+            quantity: claim.quantity,
+            unit_price_minor: price_minor,
+            reservation: None,
         };
-        Ok(Accepted::events(vec![left, reserved]))
+        let purchase = Purchase {
+            buyer,
+            lines: std::slice::from_ref(&line),
+            coupons: &claim.coupons,
+            room: Some(&claim.room),
+            claim_of: Some(&claim.sale),
+        };
+        let quote = self.priced(&purchase, now)?;
+        let coupons: Vec<_> = quote.coupons.iter().map(|used| used.coupon.clone()).collect();
+        if coupons.is_empty() {
+            return Ok(None);
+        }
+        let reservation = claim.reservation.clone();
+        Ok(Some(Event::Promo(PromoEvent::CouponsLocked { reservation, coupons })))
     }
 
     /// A buyer who holds the item already gets that very hold again, or learns that he holds it
@@ -109,7 +149,7 @@ impl Shop {
     }
 
     /// Whether some room of the scope has not ended; `ending` counts as ended.
-    pub(super) fn has_open_room(&self, scope: &Scope, ending: Option<&RoomId>) -> bool {
+    pub(in crate::shop) fn has_open_room(&self, scope: &Scope, ending: Option<&RoomId>) -> bool {
         self.rooms.iter().any(|(id, room)| {
             let open = match room.state {
                 RoomState::Scheduled | RoomState::Live | RoomState::Paused => true,

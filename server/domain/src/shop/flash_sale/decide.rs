@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::command::{Actor, ReleaseReason, Role, SaleChange, SaleCommand, SaleSpec, Scope, Stock};
+use crate::document::{self, DocumentWrite};
 use crate::event::{CancelCause, EndCause, Event, OfferEnd, SaleUpdated};
 use crate::id::{SaleId, SkuId};
 use crate::rejection::Rejection;
@@ -45,12 +46,17 @@ impl Shop {
             SaleCommand::ReleaseReservation { reservation, reason } => {
                 self.release_by(actor, reservation, *reason, now)
             }
+            SaleCommand::RevealSeed { sale, seed } => self.reveal_sale(actor, sale, *seed, now),
         }
     }
 
     /// A streamer runs sales in rooms that are all his own; a manager and the shop's systems run
     /// any.
-    fn require_runner(&self, actor: &Actor, scope: &Scope) -> Result<(), Rejection> {
+    pub(in crate::shop) fn require_runner(
+        &self,
+        actor: &Actor,
+        scope: &Scope,
+    ) -> Result<(), Rejection> {
         self.staff.require(actor, &[Role::Streamer, Role::Manager, Role::Service])?;
         if actor.role != Role::Streamer {
             return Ok(());
@@ -79,7 +85,13 @@ impl Shop {
         if self.sales.contains_key(sale) {
             return Err(Rejection::SaleExists);
         }
-        Ok(Accepted::event(Event::SaleCreated(self.sale_from(sale, spec, now)?)))
+        let created = Event::SaleCreated(self.sale_from(sale, spec, now)?);
+        let sealed = spec.draw.as_ref().map(|draw| DocumentWrite::Put {
+            key: document::sale_seed_key(sale),
+            value: draw.commitment.sealed.clone(),
+        });
+        let documents = sealed.into_iter().collect();
+        Ok(Accepted { documents, ..Accepted::event(created) })
     }
 
     fn update_sale(
@@ -184,6 +196,7 @@ impl Shop {
             vec![Event::SaleCancelled { sale: id.clone(), cause: CancelCause::Streamer }];
         events.extend(sale.offers_over(id, now));
         events.extend(sale.waitlists_over(id));
+        events.extend(sale.pool_over(id));
         events.extend(self.holds_over(sale, now));
         Ok(Accepted::events(events))
     }
@@ -271,6 +284,7 @@ impl Sale {
         let mut events = vec![Event::SaleEnded { sale: id.clone(), due_at, cause }];
         events.extend(self.offers_over(id, now));
         events.extend(self.waitlists_over(id));
+        events.extend(self.pool_over(id));
         events
     }
 

@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 
 use crate::command::{SaleChange, SaleItemSpec, SaleSpec, Scope};
-use crate::event::{SaleCreated, SaleItem, SaleUpdated};
+use crate::event::{DrawTerms, SaleCreated, SaleItem, SaleUpdated};
 use crate::id::{SaleId, SkuId};
 use crate::money::PRICE_MINOR_MAX;
 use crate::rejection::Rejection;
-use crate::shop::Shop;
 use crate::shop::flash_sale::{Phase, Sale};
+use crate::shop::{Shop, lot};
 use crate::text;
 use crate::time::{Millis, SpanMs};
 
@@ -61,7 +61,7 @@ impl Shop {
             sale: sale.clone(),
             title: text::line("title", &spec.title, TITLE_CHARS_MAX)?,
             scope: spec.scope.clone(),
-            items: self.items_from(&spec.items)?,
+            items: self.items_from(&spec.items, now)?,
             announce_at: times.map(|(announce_at, _)| announce_at),
             starts_at: times.map(|(_, starts_at)| starts_at),
             countdown_ms,
@@ -79,6 +79,7 @@ impl Shop {
             unpaid_expiries_max: settings.unpaid_expiries_max,
             waitlist_factor: settings.waitlist_factor,
             price_hidden: spec.price_hidden,
+            draw: draw_terms(spec)?,
             reminder_text: text::line_or_empty(
                 "reminder_text",
                 &spec.reminder_text,
@@ -87,7 +88,7 @@ impl Shop {
         })
     }
 
-    fn check_scope(&self, scope: &Scope) -> Result<(), Rejection> {
+    pub(in crate::shop) fn check_scope(&self, scope: &Scope) -> Result<(), Rejection> {
         let Scope::Rooms(rooms) = scope else { return Ok(()) };
         if rooms.is_empty() || rooms.len() > ROOMS_MAX {
             return Err(invalid("scope", "must name 1 to 1,000 rooms"));
@@ -99,7 +100,7 @@ impl Shop {
     }
 
     /// A sale whose rooms have all ended could never be claimed.
-    pub(super) fn check_scope_open(&self, scope: &Scope) -> Result<(), Rejection> {
+    pub(in crate::shop) fn check_scope_open(&self, scope: &Scope) -> Result<(), Rejection> {
         match scope {
             Scope::Rooms(rooms) if !self.has_open_room(scope, None) => {
                 let ended = rooms.first().cloned();
@@ -109,7 +110,7 @@ impl Shop {
         }
     }
 
-    fn items_from(&self, specs: &[SaleItemSpec]) -> Result<Vec<SaleItem>, Rejection> {
+    fn items_from(&self, specs: &[SaleItemSpec], now: Millis) -> Result<Vec<SaleItem>, Rejection> {
         if specs.is_empty() || specs.len() > ITEMS_MAX {
             return Err(invalid("items", "must be 1 to 500"));
         }
@@ -117,10 +118,10 @@ impl Shop {
         if specs.iter().any(|item| !seen.insert(&item.sku)) {
             return Err(invalid("items", "name a SKU twice"));
         }
-        specs.iter().map(|item| self.item_from(item)).collect()
+        specs.iter().map(|item| self.item_from(item, now)).collect()
     }
 
-    fn item_from(&self, spec: &SaleItemSpec) -> Result<SaleItem, Rejection> {
+    fn item_from(&self, spec: &SaleItemSpec, now: Millis) -> Result<SaleItem, Rejection> {
         let list_price = self.catalog.sku(&spec.sku).ok_or(Rejection::SkuUnknown)?.price_minor;
         if !self.catalog.is_listed(&spec.sku) {
             return Err(Rejection::NotForSale { sku: spec.sku.clone() });
@@ -137,6 +138,9 @@ impl Shop {
         if spec.price_minor > list_price {
             return Err(invalid("price_minor", "is above the list price"));
         }
+        if spec.price_minor > self.lowest_price(&spec.sku, now) {
+            return Err(invalid("price_minor", "is above what the goods cost without it"));
+        }
         Ok(SaleItem {
             sku: spec.sku.clone(),
             total_units: spec.total_units,
@@ -144,6 +148,18 @@ impl Shop {
             price_minor: spec.price_minor,
         })
     }
+}
+
+/// How its first claims are drawn, if they are.
+fn draw_terms(spec: &SaleSpec) -> Result<Option<DrawTerms>, Rejection> {
+    let Some(draw) = &spec.draw else { return Ok(None) };
+    let window = (SpanMs(100), SpanMs::minutes(1));
+    if !(window.0..=window.1).contains(&draw.window_ms) {
+        return Err(invalid("window_ms", "must be 100 ms to 1 min"));
+    }
+    lot::check_commitment(&draw.commitment)?;
+    let seed_hash = draw.commitment.seed_hash.clone();
+    Ok(Some(DrawTerms { window_ms: draw.window_ms, seed_hash }))
 }
 
 /// When a sale is announced and when it starts, unless it is a draft.

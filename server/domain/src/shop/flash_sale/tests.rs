@@ -59,6 +59,7 @@ fn claims_are_checked_in_the_given_order() {
             quantity,
             reservation: hold("h9"),
             present_ms,
+            coupons: CouponChoice::Best,
         })
     };
     let no_room = stage.buy("bob", claim(SpanMs(0), "r9", 9)).unwrap_err();

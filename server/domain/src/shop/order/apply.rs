@@ -2,21 +2,27 @@
 
 use smallvec::SmallVec;
 
+use super::refund::Refunded;
 use super::{Order, Payment};
 use crate::command::ReleaseReason;
 use crate::event::{OrderLine, OrderPlaced};
-use crate::id::{OrderId, PaymentId};
+use crate::id::{OrderId, PaymentId, UserId};
 use crate::money::Minor;
 use crate::shop::Shop;
 use crate::shop::invariant::must;
+use crate::shop::price::Quote;
 use crate::time::Millis;
 use crate::view::OrderState;
 
 impl Shop {
     pub(in crate::shop) fn on_order_placed(&mut self, placed: &OrderPlaced, at: Millis) {
+        let coupons = placed.quote.as_ref().map(|quote| quote.coupons.clone()).unwrap_or_default();
         for line in &placed.lines {
             match &line.reservation {
-                Some(reservation) => self.order_reservation(reservation, &placed.order),
+                Some(reservation) => {
+                    self.free_coupons_of_hold(reservation, &coupons, at);
+                    self.order_reservation(reservation, &placed.order);
+                }
                 None => self.catalog.take(&line.sku, u64::from(line.quantity)),
             }
         }
@@ -30,6 +36,8 @@ impl Shop {
             state: OrderState::Unpaid,
             grace_given: false,
             refunds_required: Vec::new(),
+            quote: placed.quote.clone(),
+            refunded: Refunded::default(),
             payments: SmallVec::new(),
             closed_at: None,
             version: 1,
@@ -42,6 +50,35 @@ impl Shop {
             self.count_order(&sale, 1);
         }
         self.buyers.entry(placed.buyer.clone()).open_orders.insert(placed.order.clone());
+        self.lock_coupons(&placed.order, &coupons, at);
+        if let Some(quote) = &placed.quote {
+            self.take_subsidies(&placed.buyer, quote);
+        }
+    }
+
+    pub(in crate::shop) fn on_order_repriced(&mut self, id: &OrderId, quote: &Quote, at: Millis) {
+        let before = must(self.orders.get(id), "order").quote.clone();
+        let coupons = before.map(|before| before.coupons).unwrap_or_default();
+        self.change_order(id, |order| {
+            order.quote = Some(Box::new(quote.clone()));
+            order.total_minor = quote.total_minor;
+        });
+        self.unlock_coupons(&coupons, &quote.coupons, at);
+        self.lock_coupons(id, &quote.coupons, at);
+    }
+
+    fn take_subsidies(&mut self, buyer: &UserId, quote: &Quote) {
+        for (rule, taken) in quote.subsidies() {
+            self.take_subsidy(rule, buyer, taken);
+        }
+    }
+
+    fn give_back_quote(&mut self, buyer: &UserId, quote: Option<Box<Quote>>, at: Millis) {
+        let Some(quote) = quote else { return };
+        self.unlock_coupons(&quote.coupons, &[], at);
+        for (rule, taken) in quote.subsidies() {
+            self.give_subsidy(rule, buyer, taken);
+        }
     }
 
     pub(in crate::shop) fn on_payment_begun(&mut self, id: &OrderId, pay_by: Millis) {
@@ -96,6 +133,11 @@ impl Shop {
                 None => self.catalog.take(&line.sku, u64::from(line.quantity)),
             }
         }
+        let order = must(self.orders.get(id), "order");
+        let (buyer, quote) = (order.buyer.clone(), order.quote.clone());
+        if let Some(quote) = quote {
+            self.take_subsidies(&buyer, &quote);
+        }
     }
 
     /// Makes the order paid; its lines are the caller's to sell.
@@ -117,7 +159,11 @@ impl Shop {
         buyer.forget_purchases(at);
         buyer.paid_at.push(at);
         self.archive.note_purchase(&order.buyer, at);
-        order.lines.clone()
+        let (lines, quote) = (order.lines.clone(), order.quote.clone());
+        if let Some(quote) = quote {
+            self.use_quote(id, &quote, at);
+        }
+        lines
     }
 
     pub(in crate::shop) fn on_order_cancelled(
@@ -131,6 +177,7 @@ impl Shop {
             return;
         }
         let (lines, buyer) = (order.lines.clone(), order.buyer.clone());
+        let quote = order.quote.clone();
         self.change_order(id, |order| {
             order.state = OrderState::Cancelled { reason };
             order.closed_at = Some(at);
@@ -142,6 +189,7 @@ impl Shop {
             }
         }
         self.change_buyer(&buyer, |buyer| buyer.open_orders.remove(id));
+        self.give_back_quote(&buyer, quote, at);
     }
 
     pub(in crate::shop) fn on_order_reminded(&mut self, id: &OrderId, due_at: Millis) {
@@ -171,7 +219,7 @@ impl Shop {
         }
     }
 
-    fn change_order(&mut self, id: &OrderId, change: impl FnOnce(&mut Order)) {
+    pub(super) fn change_order(&mut self, id: &OrderId, change: impl FnOnce(&mut Order)) {
         self.change_order_dues(id, |order| {
             change(order);
             order.version += 1;

@@ -81,7 +81,7 @@ impl Shop {
             None => {}
         }
         match report.outcome {
-            PaymentOutcome::Succeeded => self.payment_succeeded(id, order, payment, report),
+            PaymentOutcome::Succeeded => self.payment_succeeded(id, order, (payment, report), now),
             PaymentOutcome::Declined => {
                 let over = self.sales_of(order).any(|sale| sale.phase == Phase::Cancelled);
                 let end = over.then_some(ReleaseReason::SaleCancelled);
@@ -122,8 +122,8 @@ impl Shop {
         &self,
         id: &OrderId,
         order: &Order,
-        payment: &PaymentId,
-        report: &PaymentReport,
+        (payment, report): (&PaymentId, &PaymentReport),
+        now: Millis,
     ) -> Result<Accepted, Rejection> {
         self.check_amount(order.total_minor, report)?;
         let (id, payment, amount_minor) = (id.clone(), payment.clone(), report.amount_minor);
@@ -138,14 +138,16 @@ impl Shop {
                 Event::OrderPaid { order: id, payment, amount_minor }
             }
             OrderState::Paid { .. } => refund(RefundReason::SecondPayment),
-            OrderState::Cancelled { reason } if self.can_take_again(order, reason) => {
+            OrderState::Cancelled { reason } if self.can_take_again(order, reason, now) => {
                 Event::OrderPaidLate { order: id, payment, amount_minor }
             }
             OrderState::Cancelled { .. } => refund(RefundReason::LatePayment),
         };
         let takes_stock = matches!(event, Event::OrderPaidLate { .. });
         let unpinned = if takes_stock { self.pins_emptied_by(&order.lines) } else { Vec::new() };
-        Ok(Accepted::events(std::iter::once(event).chain(unpinned).collect()))
+        let paid = matches!(event, Event::OrderPaid { .. } | Event::OrderPaidLate { .. });
+        let tasks = if paid { self.done_by_purchase(&order.buyer, now) } else { Vec::new() };
+        Ok(Accepted::events(std::iter::once(event).chain(unpinned).chain(tasks).collect()))
     }
 
     pub(in crate::shop) fn check_amount(
@@ -161,7 +163,7 @@ impl Shop {
 
     /// Every unit of a cancelled order can be had once more. What the seller took back on purpose
     /// stays taken back.
-    fn can_take_again(&self, order: &Order, reason: ReleaseReason) -> bool {
+    fn can_take_again(&self, order: &Order, reason: ReleaseReason, now: Millis) -> bool {
         match reason {
             ReleaseReason::SellerCancel | ReleaseReason::Fraud | ReleaseReason::SaleCancelled => {
                 return false;
@@ -170,6 +172,10 @@ impl Shop {
             | ReleaseReason::BuyerCancel
             | ReleaseReason::PaymentFailedFinal
             | ReleaseReason::OfferExpired => {}
+        }
+        let quote = order.quote.as_ref();
+        if quote.is_some_and(|quote| !self.can_lock_quote(quote, now)) {
+            return false;
         }
         let mut from_items: BTreeMap<(&SaleId, &SkuId), u32> = BTreeMap::new();
         for held in self.holds_of(order) {

@@ -4,17 +4,18 @@
 use std::collections::BTreeSet;
 
 use super::json;
-use crate::command::{Actor, Address, Basket, BasketLine};
+use crate::command::{Actor, Address, Basket, BasketLine, CouponChoice};
 use crate::document::{self, DocumentWrite};
 use crate::event::{Event, OrderLine, OrderPlaced};
-use crate::id::{OrderId, ReservationId};
+use crate::id::{OrderId, ReservationId, RoomId, UserId};
 use crate::money::Minor;
 use crate::rejection::Rejection;
+use crate::shop::cart::Purchase;
 use crate::shop::flash_sale::require_buyer;
 use crate::shop::{Accepted, Shop};
 use crate::text;
 use crate::time::Millis;
-use crate::view::ReservationState;
+use crate::view::{OrderState, ReservationState};
 
 const LINES_MAX: usize = 100;
 const LINE_UNITS_MAX: u32 = 10_000;
@@ -29,6 +30,21 @@ fn invalid(field: &'static str, problem: &'static str) -> Rejection {
     Rejection::Invalid { field, problem }
 }
 
+/// An order as it is asked for.
+pub(super) struct Wanted<'a> {
+    pub(super) order: &'a OrderId,
+    pub(super) basket: &'a Basket,
+    pub(super) address: &'a Address,
+    pub(super) coupons: &'a CouponChoice,
+    pub(super) room: Option<&'a RoomId>,
+}
+
+impl<'a> Wanted<'a> {
+    fn purchase(&self, buyer: &'a UserId, lines: &'a [OrderLine]) -> Purchase<'a> {
+        Purchase { buyer, lines, coupons: self.coupons, room: self.room, claim_of: None }
+    }
+}
+
 /// What a basket comes to before it is an order.
 struct Draft {
     lines: Vec<OrderLine>,
@@ -39,37 +55,36 @@ impl Shop {
     pub(super) fn place_order(
         &self,
         actor: &Actor,
-        order: &OrderId,
-        basket: &Basket,
-        address: &Address,
+        wanted: &Wanted<'_>,
         now: Millis,
     ) -> Result<Accepted, Rejection> {
         require_buyer(actor)?;
+        let (order, buyer) = (wanted.order, &actor.user);
         if self.orders.contains(order) || self.archive.knows_order(order, now) {
             return Err(Rejection::OrderExists);
         }
-        let address = json(&checked_address(address)?);
-        let draft = match basket {
-            Basket::Reservations(held) => self.draft_of_holds(actor, held, now)?,
-            Basket::Lines(lines) => self.draft_of_goods(lines, now)?,
-        };
-        let price = |line: &OrderLine| line.unit_price_minor.times(line.quantity);
-        let total_minor = draft.lines.iter().map(price).fold(Minor(0), Minor::plus);
-        if total_minor.0 > TOTAL_MINOR_MAX {
-            return Err(invalid("basket", "comes to too much money for one order"));
+        let address = json(&checked_address(wanted.address)?);
+        let mut draft = self.draft_of(buyer, wanted.basket, now)?;
+        if let Some(room) = wanted.room {
+            self.room_state(room).ok_or(Rejection::RoomUnknown)?;
+            self.check_not_banned(room, buyer, now)?;
+        }
+        let quote = self.priced(&wanted.purchase(buyer, &draft.lines), now)?;
+        for (line, priced) in draft.lines.iter_mut().zip(&quote.lines) {
+            line.unit_price_minor = priced.unit_minor;
         }
         let reminders = self.settings().order_reminders_ms.iter().map(|after| now + *after);
         let unpinned = self.pins_emptied_by(&draft.lines);
         let placed = Event::OrderPlaced(OrderPlaced {
             order: order.clone(),
             buyer: actor.user.clone(),
-            total_minor,
+            total_minor: quote.total_minor,
             remind_at: reminders.filter(|at| *at < draft.pay_by).collect(),
             pay_by: draft.pay_by,
             lines: draft.lines,
             address_hash: document::hash(&address),
+            quote: Some(Box::new(quote)),
         });
-        let buyer = &actor.user;
         let documents = vec![
             DocumentWrite::Put { key: document::address_key(buyer, order), value: address },
             DocumentWrite::Put {
@@ -85,9 +100,60 @@ impl Shop {
         Ok(Accepted { events, documents, ..Accepted::default() })
     }
 
-    fn draft_of_holds(
+    /// What a basket is made of, with the prices it has without any rule.
+    pub(in crate::shop) fn lines_of(
+        &self,
+        buyer: &UserId,
+        basket: &Basket,
+        now: Millis,
+    ) -> Result<Vec<OrderLine>, Rejection> {
+        Ok(self.draft_of(buyer, basket, now)?.lines)
+    }
+
+    fn draft_of(&self, buyer: &UserId, basket: &Basket, now: Millis) -> Result<Draft, Rejection> {
+        let draft = match basket {
+            Basket::Reservations(held) => self.draft_of_holds(buyer, held, now)?,
+            Basket::Lines(lines) => self.draft_of_goods(lines, now)?,
+        };
+        let price = |line: &OrderLine| line.unit_price_minor.times(line.quantity);
+        let list_minor = draft.lines.iter().map(price).fold(Minor(0), Minor::plus);
+        if list_minor.0 > TOTAL_MINOR_MAX {
+            return Err(invalid("basket", "comes to too much money for one order"));
+        }
+        Ok(draft)
+    }
+
+    /// Until he goes to pay a buyer may take other coupons; his goods cost what they did.
+    pub(super) fn change_coupons(
         &self,
         actor: &Actor,
+        id: &OrderId,
+        coupons: &CouponChoice,
+        now: Millis,
+    ) -> Result<Accepted, Rejection> {
+        require_buyer(actor)?;
+        let order = self.orders.get(id).ok_or_else(|| self.no_order(id, now))?;
+        if order.buyer != actor.user {
+            return Err(Rejection::OrderUnknown);
+        }
+        if order.state != OrderState::Unpaid {
+            return Err(order.not_ready(id));
+        }
+        let before = order.whole_quote();
+        let quote = self.repriced((id, &order.buyer), &before, coupons, now)?;
+        if quote == *before {
+            return Ok(Accepted::default());
+        }
+        Ok(Accepted::event(Event::OrderRepriced {
+            order: id.clone(),
+            total_minor: quote.total_minor,
+            quote: Box::new(quote),
+        }))
+    }
+
+    fn draft_of_holds(
+        &self,
+        buyer: &UserId,
         ids: &[ReservationId],
         now: Millis,
     ) -> Result<Draft, Rejection> {
@@ -99,7 +165,7 @@ impl Shop {
         let mut lines = Vec::with_capacity(ids.len());
         let mut pay_by = None;
         for id in ids {
-            let held = self.reservations.get(id).filter(|held| held.buyer == actor.user);
+            let held = self.reservations.get(id).filter(|held| held.buyer == *buyer);
             let held = held.ok_or(Rejection::ReservationUnknown)?;
             let not_held = Rejection::ReservationNotHeld { reservation: id.clone() };
             let expires_at = match held.state {
@@ -156,7 +222,7 @@ fn check_count(count: usize) -> Result<(), Rejection> {
 }
 
 /// The address, cleaned. Nothing of it is looked up: a person will read it.
-fn checked_address(address: &Address) -> Result<Address, Rejection> {
+pub(in crate::shop) fn checked_address(address: &Address) -> Result<Address, Rejection> {
     if address.lines.is_empty() || address.lines.len() > ADDRESS_LINES_MAX {
         return Err(invalid("address.lines", "must be 1 to 4"));
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::time::{Millis, SpanMs};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct LiveClock {
+pub(in crate::shop) struct LiveClock {
     elapsed: SpanMs,
     /// When `elapsed` was right: the last start or stop.
     at: Millis,
@@ -21,7 +21,7 @@ impl LiveClock {
         *self = Self { elapsed: self.read(at), at, runs: false };
     }
 
-    pub(super) fn read(&self, now: Millis) -> SpanMs {
+    pub(in crate::shop) fn read(&self, now: Millis) -> SpanMs {
         if self.runs { SpanMs(self.elapsed.0 + now.since(self.at).0) } else { self.elapsed }
     }
 
@@ -29,7 +29,12 @@ impl LiveClock {
         self.elapsed
     }
 
-    pub(super) fn at(&self) -> Millis {
+    /// When the wall clock will be where this one shows `reading`, if it runs.
+    pub(in crate::shop) fn wall(&self, reading: SpanMs) -> Option<Millis> {
+        self.runs.then(|| self.at + SpanMs(reading.0.saturating_sub(self.elapsed.0)))
+    }
+
+    pub(in crate::shop) fn at(&self) -> Millis {
         self.at
     }
 }

@@ -242,13 +242,17 @@ impl Shop {
             None => {}
         }
         let comment = found.checked(actor, room, draft, now)?;
-        if !found.spec.keep_comments {
-            return Ok(Accepted {
-                ephemeral: Some(Ephemeral::Comment(comment)),
-                ..Accepted::default()
-            });
-        }
-        Ok(kept(&comment))
+        let tasks = self.tasks_done_by_comment(room, &actor.user, &comment.text, now);
+        let entered = self.draws_entered_by_comment(room, &actor.user, &comment.text);
+        let mut accepted = if found.spec.keep_comments {
+            kept(&comment)
+        } else {
+            let ephemeral = Some(Ephemeral::Comment(comment));
+            Accepted { ephemeral, ..Accepted::default() }
+        };
+        accepted.events.extend(tasks);
+        accepted.events.extend(entered);
+        Ok(accepted)
     }
 
     /// A comment that was deleted before is deleted: asking again changes nothing. Of a kept one

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Room, Shop};
 use crate::event::Event;
 use crate::id::RoomId;
-use crate::shop::Accepted;
+use crate::shop::{Accepted, WatchMark};
 use crate::time::{Millis, SpanMs};
 use crate::view::{Ephemeral, RoomState};
 
@@ -14,11 +14,13 @@ use crate::view::{Ephemeral, RoomState};
 const WRITE_EVERY: SpanMs = SpanMs::seconds(5);
 
 /// Likes and joins that were counted in one room since the last report, and how many watch now.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pulse {
     pub likes: u64,
     pub joins: u64,
     pub viewers: u64,
+    /// What was seen of the viewers' players.
+    pub marks: Vec<WatchMark>,
 }
 
 /// What only ever grows.
@@ -65,7 +67,7 @@ impl Counting {
     }
 
     /// Adds a report; whether anything differs now.
-    fn add(&mut self, pulse: Pulse) -> bool {
+    fn add(&mut self, pulse: &Pulse) -> bool {
         let before = (self.totals, self.viewers);
         self.viewers = pulse.viewers;
         self.totals = Totals {
@@ -106,7 +108,8 @@ impl Shop {
             return accepted;
         }
         let likes = if found.is_on_air() { pulse.likes } else { 0 };
-        if found.counting.add(Pulse { likes, ..pulse }) {
+        let marks = pulse.marks;
+        if found.counting.add(&Pulse { likes, marks: Vec::new(), ..pulse }) {
             let Counting { totals, viewers, .. } = found.counting;
             accepted.ephemeral = Some(Ephemeral::Counters {
                 room: room.clone(),
@@ -116,10 +119,9 @@ impl Shop {
                 joins: totals.joins,
             });
         }
-        if !found.counting.is_write_due(now) {
-            return accepted;
-        }
-        if let Some(event) = found.uncounted(room) {
+        let uncounted = found.counting.is_write_due(now).then(|| found.uncounted(room));
+        self.note_marks(room, &marks, now);
+        if let Some(event) = uncounted.flatten() {
             self.apply(&event, now);
             accepted.events.push(event);
         }

@@ -98,7 +98,7 @@ impl Played {
     }
 
     fn pulse(&mut self, likes: u64, viewers: u64, now: i64) -> Accepted {
-        let pulse = Pulse { likes, joins: 0, viewers };
+        let pulse = Pulse { likes, viewers, ..Pulse::default() };
         let accepted = self.shop.pulse(&id("r1"), pulse, Millis(now));
         let at = |event: &Event| (Millis(now), event.clone());
         self.history.extend(accepted.events.iter().map(at));
