@@ -3,11 +3,12 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
-import { backOffMs, Link, mayReconnect, messages, ServerClock, uuidv7, verdict } from "./link.js";
+import { backOffMs, Link, mayReconnect, messages, ServerClock, uuidv7 } from "./link.js";
 import {
   COMMENTS_MAX, emptyRoom, itemAction, liveMs, mine, moneyText, pickRoom, saleMoment, shares,
   shownSales, skuTitle, spanText, withAnswer, withMe, withOrders, withPush, withSnapshot,
 } from "./room.js";
+import { verdict } from "./topics.js";
 
 const TOPIC = "room:demo/r1";
 
