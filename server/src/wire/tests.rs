@@ -1,16 +1,18 @@
 //! Chats and the desk, translated both ways. Owns no rule: what is refused is the domain's.
 
-use hawker_domain::Rejection;
 use hawker_domain::command::{
-    ChatCommand, Command, Content, DeskCommand, Holiday, Marks, Role, TransferTo,
+    ChatCommand, Command, Content, DeskCommand, Faq, Holiday, Marks, Role, TransferTo,
 };
-use hawker_domain::event::desk::{CloseReason, Sender};
+use hawker_domain::event::desk::{CloseReason, DeskEvent, Sender};
 use hawker_domain::id::UserId;
 use hawker_domain::policy::{DeskPolicy, OwnerDown};
 use hawker_domain::time::{Millis, SpanMs};
 use hawker_domain::view::desk::{
-    AgentRateView, AgentStatus, DeskList, ListCursor, Message, RateView, ReportState,
+    AgentRateView, AgentStatus, AnswerState, ClickView, ConversationView, DeskList, ListCursor,
+    Message, RateView, ReportState, SessionState, SessionView,
 };
+use hawker_domain::view::{Change, DeskChange};
+use hawker_domain::{Event, Rejection};
 use hawker_protocol::codec::parse_frame;
 use hawker_protocol::{Code, Request, object};
 use serde_json::{Value, json};
@@ -130,7 +132,8 @@ fn each_command_has_the_roles_that_its_door_lets_in_the_best_first() {
         r#""type":"desk.tag","command_id":"c","buyer":"ann","tags":["vip"]"#,
     ];
     let speakers = [
-        r#""type":"desk.send","command_id":"c","buyer":"ann","content":{"kind":"emoji","emoji":"x"}"#,
+        r#""type":"desk.send","command_id":"c","buyer":"ann",
+            "content":{"kind":"emoji","emoji":"x"}"#,
         r#""type":"desk.report","command_id":"c","session":7,"reason":"spam""#,
         r#""type":"buyer.block","command_id":"c","buyer":"ann""#,
         r#""type":"buyer.unblock","command_id":"c","buyer":"ann""#,
@@ -295,6 +298,95 @@ fn a_holiday_without_an_end_lasts_until_it_is_lifted() {
     assert_eq!(command(set), DeskCommand::SetHoliday { holiday }.into());
     let lifted = r#""type":"shop.holiday","command_id":"c","holiday":null"#;
     assert_eq!(command(lifted), DeskCommand::SetHoliday { holiday: None }.into());
+}
+
+fn session_view() -> SessionView {
+    SessionView {
+        session: session_id_of(7),
+        buyer: user("ann"),
+        opened_at: Millis(5),
+        state: SessionState::Assigned { agent: user("bea"), since: Millis(6) },
+        epoch: 1,
+        answer: AnswerState::Pending { since: Millis(5), due_at: Millis(9) },
+        excluded: Vec::new(),
+        unanswered_since: None,
+        expiring: false,
+        position: None,
+        why: None,
+        context: None,
+        stars: None,
+        seq: 3,
+        version: 41,
+    }
+}
+
+fn told(fields: &str, events: &[Event], change: Option<DeskChange>) -> Result<Value, Code> {
+    let told = answer(&request(fields), events, change.map(Change::Desk), false);
+    told.map(|answer| serde_json::to_value(answer).unwrap()).map_err(|refusal| refusal.code)
+}
+
+#[test]
+fn the_same_session_is_told_to_its_buyer_with_less_than_to_the_staff() {
+    let change = || DeskChange::Session { session: session_view(), owner_before: None };
+    let rated = r#""type":"chat.rate","command_id":"c","session":7,"stars":5"#;
+    let expected = json!({"session": 7, "opened_at": 5, "state": "assigned", "version": 41});
+    assert_eq!(told(rated, &[], Some(change())), Ok(json!({"session": expected})));
+    let click = ClickView { session: session_view(), messages: Vec::new() };
+    let clicked = r#""type":"chat.faq","command_id":"c","faq":"q1""#;
+    let answered = told(clicked, &[], Some(DeskChange::Clicked(click)));
+    assert_eq!(answered, Ok(json!({"session": expected})));
+    let taken = r#""type":"desk.take","command_id":"c","session":7"#;
+    let shown = told(taken, &[], Some(change())).unwrap()["session"].clone();
+    assert_eq!(shown["state"], json!({"kind": "assigned", "agent": "bea", "since": 6}));
+    assert_eq!(shown["answer"], json!({"kind": "pending", "since": 5, "due_at": 9}));
+}
+
+#[test]
+fn what_was_put_without_a_name_is_told_by_the_one_it_got() {
+    let faq = hawker_domain::id::FaqId::parse("made").unwrap();
+    let entry = Faq { question: "When?".to_owned(), answer: "Now.".to_owned() };
+    let put = [Event::Desk(DeskEvent::FaqPut { faq, entry })];
+    let nameless = MAKING[0].replace('$', "c");
+    assert_eq!(told(&nameless, &put, Some(DeskChange::Texts)), Ok(json!({"faq": "made"})));
+    let named = r#""type":"faq.set","command_id":"c","faq":"q1","question":"?","answer":"!""#;
+    let same = told(named, &[], Some(DeskChange::Texts));
+    assert_eq!(same, Ok(json!({"faq": "q1"})), "nothing changed, and it is there");
+}
+
+#[test]
+fn marks_and_blocks_answer_with_the_conversation() {
+    let view = ConversationView {
+        buyer: user("ann"),
+        seq: 3,
+        buyer_marks: marks(3, 3),
+        staff_marks: marks(2, 1),
+        blocked: true,
+        open_session: None,
+        last_session: Some(session_id_of(7)),
+        owner: None,
+        version: 41,
+    };
+    let shown = json!({"conversation": {
+        "buyer": "ann", "seq": 3, "buyer_marks": {"delivered": 3, "read": 3},
+        "staff_marks": {"delivered": 2, "read": 1}, "blocked": true, "last_session": 7,
+    }});
+    for fields in [
+        r#""type":"chat.read","read":3"#,
+        r#""type":"desk.read","buyer":"ann","read":1"#,
+        r#""type":"buyer.block","command_id":"c","buyer":"ann""#,
+    ] {
+        assert_eq!(told(fields, &[], Some(DeskChange::Marks(view.clone()))), Ok(shown.clone()));
+    }
+}
+
+#[test]
+fn who_never_worked_at_the_desk_has_nothing_to_be_shown() {
+    let log_out = r#""type":"desk.log_out","command_id":"c""#;
+    assert_eq!(told(log_out, &[], None), Err(Code::AgentUnknown));
+    let off = r#""type":"desk.status","command_id":"c","status":"off""#;
+    assert_eq!(told(off, &[], None), Err(Code::AgentUnknown));
+    let note = r#""type":"desk.note","command_id":"c","buyer":"ann","text":"likes red""#;
+    assert_eq!(told(note, &[], None), Ok(json!({})));
 }
 
 /// Every refusal of the desk: its code, and what it tells beside it.
