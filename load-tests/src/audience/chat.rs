@@ -103,12 +103,7 @@ impl Chat {
         })
     }
 
-    pub(super) fn on_push(
-        &mut self,
-        kind: &str,
-        line: &str,
-        chance: &mut Chance,
-    ) -> Result<Plans> {
+    pub(super) fn on_push(&mut self, kind: &str, line: &str, chance: &mut Chance) -> Result<Plans> {
         match kind {
             "chat.message" => {
                 let ChatMessage { message } = line::push(line)?;

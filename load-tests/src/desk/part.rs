@@ -52,7 +52,10 @@ pub(super) async fn live<P: Part>(mut part: P, inside: mpsc::UnboundedSender<Res
     let _ = inside.send(arrived);
     drop(inside);
     let mut has_planned = false;
-    while is_here {
+    if !is_here {
+        return;
+    }
+    loop {
         if let Err(error) = attend(&mut part, &mut has_planned).await {
             part.contact().on_failure(&error);
         }

@@ -96,7 +96,8 @@ mod tests {
     fn no_page_has_what_the_policy_forbids() {
         let pages = FILES.into_iter().filter(|(_, content_type, _)| *content_type == HTML);
         for (path, _, page) in pages {
-            for forbidden in ["<style", " style=", "javascript:", " onclick=", " onload=", "//cdn"] {
+            for forbidden in ["<style", " style=", "javascript:", " onclick=", " onload=", "//cdn"]
+            {
                 assert!(!page.contains(forbidden), "{path} has {forbidden}");
             }
             let scripts = page.matches("<script").count();
