@@ -157,9 +157,9 @@ pub(crate) fn token(user: &str, roles: &[Role], shops: &[&str]) -> String {
     token_for(user, roles, shops, SpanMs::hours(24))
 }
 
-/// A shop's own system that will still ask next month.
+/// A shop's own system that will still ask next season.
 pub(crate) fn lasting_token() -> String {
-    token_for("erp", &[Role::Service], &["acme"], SpanMs::days(30))
+    token_for("erp", &[Role::Service], &["acme"], SpanMs::days(120))
 }
 
 fn token_for(user: &str, roles: &[Role], shops: &[&str], ttl: SpanMs) -> String {

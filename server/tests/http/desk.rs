@@ -1,11 +1,13 @@
 //! Agents, sessions, reports, the response rate and the switches of the desk.
 
+use std::time::Duration;
+
 use hawker_domain::Role;
-use hawker_domain::command::{Actor, DeskCommand};
+use hawker_domain::command::{Actor, ChatCommand, Content, DeskCommand};
 use hawker_domain::id::{CommandId, ConnectionId, UserId};
 use serde_json::{Value, json};
 
-use crate::bench::{Asking, Bench, START, acme, ask, bench};
+use crate::bench::{Asking, Bench, START, acme, ask, bench, lasting_token};
 
 pub(crate) fn in_acme(method: &str, path: &str) -> Asking {
     ask(method, &format!("/v1/shops/acme/{path}"))
@@ -180,6 +182,25 @@ async fn a_report_is_filed_read_and_decided() {
     for path in ["sessions/9", "sessions/9/reports"] {
         bench.send(in_acme("GET", path)).await.refused(404, "session_unknown");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_97_days_a_session_is_too_old_and_its_transcript_still_there() {
+    let bench = bench().await;
+    say(&bench, "ann", "c1", "Is it red?").await;
+    bench.send(led("POST", "sessions/1/close").json(json!({ "epoch": 0 }))).await.ok();
+    tokio::time::advance(Duration::from_secs(98 * 86_400)).await;
+    let content = Content::Text("Is it blue?".to_owned());
+    bench.as_buyer("bob", ChatCommand::Send { content, room: None }).await;
+    let late = |method: &str, path: &str| in_acme(method, path).token(lasting_token());
+    for path in ["sessions/1", "sessions/1/reports"] {
+        bench.send(late("GET", path)).await.refused(410, "too_old");
+    }
+    let report = late("POST", "sessions/1/reports").json(json!({ "reason": "spam" }));
+    bench.send(report).await.refused(410, "too_old");
+    let page = bench.send(late("GET", "conversations/ann/transcript?session=1")).await.ok();
+    assert_eq!(page["messages"][0]["content"]["text"], "Is it red?");
+    assert_eq!(page["session"], Value::Null);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,5 @@
-//! What a shop has written beforehand, over HTTP: the FAQ with its card, and the quick replies. Owns
-//! the routes; each verb is the socket's request of the same name.
+//! What a shop has written beforehand, over HTTP: the FAQ with its card, and the quick replies.
+//! Owns the routes; each verb is the socket's request of the same name.
 
 use hawker_protocol::http::{FaqList, PutFaq, PutQuickReply, QuickReplies, SetFaqCard};
 use hawker_protocol::reply::{Done, FaqSaved, QuickReplySaved, Texts};
