@@ -210,7 +210,7 @@ impl Delivery {
                 self.bus.publish(banned);
             }
             Change::Desk(change) => self.on_desk(shop, &change, moves),
-            // Coupons and draws are in no room's feed yet: their people ask, and are told by nobody.
+            // Coupons and draws are in no feed yet: their people ask, and are told by nobody.
             Change::Promo(_) => {}
         }
     }
