@@ -50,6 +50,7 @@ impl Talking {
                     refused += publisher.publish(&row).await?;
                     start = row.end();
                 }
+                publisher.finish().await;
                 Ok(refused)
             })
         });

@@ -51,10 +51,10 @@ pub(super) async fn live<P: Part>(mut part: P, inside: mpsc::UnboundedSender<Res
     // Who waits for it gave up if it has gone.
     let _ = inside.send(arrived);
     drop(inside);
-    let mut has_planned = false;
     if !is_here {
         return;
     }
+    let mut has_planned = false;
     loop {
         if let Err(error) = attend(&mut part, &mut has_planned).await {
             part.contact().on_failure(&error);

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use anyhow::{Context, Result};
 use hawker_protocol::request::RoomComment;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep_until;
 
 use super::Hawker;
@@ -39,6 +39,22 @@ impl Publisher {
             Self::Commenters(commenters) => commenters.publish(row).await,
             Self::Posts(posts) => posts.publish(row).await,
             Self::Sender(sender) => sender.publish(row).await,
+        }
+    }
+
+    /// Returns when all that was said is on its way.
+    pub(crate) async fn finish(self) {
+        match self {
+            Self::Commenters(Commenters { mouths, mut talks, .. }) => {
+                drop(mouths);
+                while talks.join_next().await.is_some() {}
+            }
+            Self::Sender(Sender { mouth, passing, .. }) => {
+                drop(mouth);
+                // It has told by itself how it ended.
+                let _ = passing.await;
+            }
+            Self::Posts(_) => {}
         }
     }
 }
@@ -95,6 +111,7 @@ pub(crate) struct Commenters {
     hawker: Hawker,
     words: Words,
     mouths: Vec<mpsc::UnboundedSender<RoomComment>>,
+    talks: JoinSet<()>,
     refused: Arc<AtomicU64>,
 }
 
@@ -102,7 +119,7 @@ impl Commenters {
     pub(super) async fn join(hawker: &Hawker, count: usize, seed: u64) -> Result<Self> {
         let refused = Arc::new(AtomicU64::new(0));
         let mut chance = Chance::new(seed);
-        let mut mouths = Vec::new();
+        let (mut mouths, mut talks) = (Vec::new(), JoinSet::new());
         for number in 0..count {
             let user = format!("{}-c{number}", hawker.target.name);
             let name = Some(people::name(&mut chance));
@@ -110,7 +127,7 @@ impl Commenters {
             let socket = hawker.target.connect(0, person).await.context("a commenter")?;
             let (mouth, words) = mpsc::unbounded_channel();
             let refused = Arc::clone(&refused);
-            tokio::spawn(async move {
+            talks.spawn(async move {
                 if let Err(error) = talk(socket, words, &refused).await {
                     say(&format!("a commenter was cut off: {error:#}"));
                 }
@@ -118,7 +135,7 @@ impl Commenters {
             mouths.push(mouth);
         }
         let words = Words::new(seed, hawker.message_bytes);
-        Ok(Self { hawker: hawker.clone(), words, mouths, refused })
+        Ok(Self { hawker: hawker.clone(), words, mouths, talks, refused })
     }
 
     async fn publish(&mut self, row: &Row) -> Result<u64> {
@@ -216,6 +233,7 @@ fn is_refused(posted: &Result<Vec<u8>>) -> bool {
 #[derive(Debug)]
 pub(crate) struct Sender {
     mouth: mpsc::UnboundedSender<String>,
+    passing: JoinHandle<()>,
     form: &'static str,
     words: Words,
 }
@@ -223,7 +241,7 @@ pub(crate) struct Sender {
 impl Sender {
     pub(super) fn start(socket: Socket, form: &'static str, words: Words) -> Self {
         let (mouth, said) = mpsc::unbounded_channel();
-        tokio::spawn(async move {
+        let passing = tokio::spawn(async move {
             if let Err(error) = pass_on(socket, said).await {
                 say(&format!("the sender was cut off: {error:#}"));
             }
