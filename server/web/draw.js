@@ -1,6 +1,7 @@
 // Puts a room's state on the page. Owns every element below `main`; decides nothing, sends nothing.
 // Whatever comes from others is set as text, never as markup.
 
+import { button, byId, keyed, make, setActions, setText, toast } from "./elements.js";
 import {
   itemAction, liveMs, mine, moneyText, saleMoment, shares, shownSales, skuTitle, spanText,
   waitingKey,
@@ -8,7 +9,6 @@ import {
 
 const PARTS = ["available", "reserved", "offered", "sold"];
 const QUANTITIES_MAX = 10;
-const TOAST_MS = 5_000;
 /** Within these the end of the comments is in sight. */
 const AT_END_PX = 40;
 const STATE_TEXT = {
@@ -22,8 +22,6 @@ const REASON_TEXT = {
   fraud: "the seller refused it", sale_cancelled: "the sale was called off",
   offer_expired: "the offer ran out",
 };
-
-export const byId = (id) => document.getElementById(id);
 
 /** Draws everything. `now` is the server's clock, `user` the viewer. */
 export function draw(state, now, user) {
@@ -65,18 +63,7 @@ export function drawAnswer(code, message, good) {
   list.prepend(line);
   while (list.children.length > 30) list.lastElementChild.remove();
   byId("no-answers").hidden = true;
-  drawToast(code, message);
-}
-
-let toastOver;
-
-/** The same line where he looks, for a moment; a screen reader has it from the list. */
-function drawToast(code, message) {
-  const toast = byId("toast");
-  toast.replaceChildren(make("code", "", code), ` ${message}`);
-  toast.hidden = false;
-  clearTimeout(toastOver);
-  toastOver = setTimeout(() => (toast.hidden = true), TOAST_MS);
+  toast(code, message);
 }
 
 function drawRoom(state, now) {
@@ -299,12 +286,6 @@ function setMineState(row, text, state) {
   row.state.dataset.state = state;
 }
 
-function setActions(actions, key, buttons) {
-  if (actions.dataset.key === key) return;
-  actions.dataset.key = key;
-  actions.replaceChildren(...buttons());
-}
-
 // --- comments
 
 let drawn = null;
@@ -330,48 +311,4 @@ function drawComments(state, user) {
     return { element };
   }, () => {});
   if (follows) list.scrollTop = list.scrollHeight;
-}
-
-// --- elements
-
-/** The rows of each list that is kept in step with an array. */
-const lists = new WeakMap();
-
-/** Keeps the children of `parent` in step with `things`; an element stays with its key. */
-function keyed(parent, things, keyOf, makeRow, update) {
-  const before = lists.get(parent) ?? new Map();
-  const rows = new Map();
-  for (const thing of things) {
-    const key = keyOf(thing);
-    const row = before.get(key) ?? makeRow(thing);
-    update(row, thing);
-    rows.set(key, row);
-  }
-  for (const [key, row] of before) if (!rows.has(key)) row.element.remove();
-  let place = parent.firstElementChild;
-  for (const { element } of rows.values()) {
-    if (element === place) place = element.nextElementSibling;
-    else parent.insertBefore(element, place);
-  }
-  lists.set(parent, rows);
-}
-
-function make(tag, className = "", text = "") {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  if (text) element.textContent = text;
-  return element;
-}
-
-/** A button that asks for `request` about what is in `of`. */
-function button(text, request, of, label = "", main = false) {
-  const element = make("button", main ? "main" : "", text);
-  element.type = "button";
-  if (label) element.setAttribute("aria-label", label);
-  Object.assign(element.dataset, of, { request });
-  return element;
-}
-
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
 }

@@ -1,6 +1,8 @@
 // The conversation with the server: connects, says hello, resumes, asks again under the same
-// command id, moves over on a drain. Owns the socket and the place in the room's sequence; knows
-// nothing of what a message means for the room, and nothing of the page.
+// command id, moves over on a drain. Owns the socket; where each topic stands is for topics.js.
+// Knows nothing of what a message means for those who read it, and nothing of the page.
+
+import { topicOf, Topics } from "./topics.js";
 
 export const SUB_PROTOCOL = "hawker.v1";
 
@@ -25,11 +27,18 @@ const AGAIN = new Set([
   "too_many_requests_in_flight",
 ]);
 /** Worthless once they are late. */
-const PERISHABLE = new Set(["room.like", "room.watch"]);
+const PERISHABLE = new Set(["room.like", "room.watch", "chat.typing", "desk.typing"]);
 /** They change nothing, or may be done twice. */
 const WITHOUT_COMMAND_ID = new Set([
   "refresh", "ping", "room.join", "room.leave", "room.like", "room.watch", "room.list",
+  "order.list",
+  "chat.open", "chat.read", "chat.typing", "chat.history",
+  "desk.join", "desk.leave", "desk.team", "desk.list", "desk.response_rate", "desk.open",
+  "desk.watch", "desk.unwatch", "desk.read", "desk.typing", "desk.history", "desk.search",
+  "desk.export", "desk.quick_replies",
 ]);
+/** Their answers say how a topic stands: its pushes wait for them. */
+const OPENS = new Set(["room.join", "desk.join", "chat.open", "desk.open"]);
 
 const ENDED = { code: "closed", message: "the connection has ended", retryable: false };
 
@@ -79,15 +88,6 @@ export class ServerClock {
   }
 }
 
-/** What to do with a push at this place: `show` it, `skip` it, or a `gap` is before it. */
-export function verdict(place, push) {
-  if (push.topic === undefined) return "show";
-  if (!place || push.topic !== place.topic) return "skip";
-  if (push.seq === undefined) return "show";
-  if (push.seq <= place.seq) return "skip";
-  return push.seq === place.seq + 1 ? "show" : "gap";
-}
-
 /** A UUID of version 7: command ids sort by the time they were made. */
 export function uuidv7(now = Date.now()) {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
@@ -112,8 +112,10 @@ export class Refused extends Error {
 
 /**
  * `options`: `url`; `token(spent)`, which brings a token, another one when the last is `spent`;
- * `on(event, value)`. Events: `state` (connecting, open, waiting, closed), `welcome`, `snapshot`,
- * `me`, `push`, `again` (a request is sent once more), `left` (the room does not go on), `closed`.
+ * `on(event, value)`. Events: `state` (connecting, open, waiting, closed), `welcome`, `snapshot`
+ * (of a room), `me`, `desk` (`snapshot`, and `me` if it was joined), `chat` (it was opened),
+ * `push`, `again` (a request is sent once more), `left` (a topic does not go on, and why), `stale`
+ * (something of a conversation is missing: open it again), `closed`.
  */
 export class Link {
   #options;
@@ -123,12 +125,9 @@ export class Link {
   #socket;
   /** The one to move to while the server drains. */
   #next;
-  /** The topic to be in. */
-  #wanted = "";
-  /** Where it stands: topic, epoch, seq and presence; null unless joined. */
-  #place = null;
-  /** Pushes that came before the reply of their join; null when no join is under way. */
-  #early = null;
+  #topics = new Topics();
+  /** Who the server says we are. */
+  #user = "";
   #attempt = 0;
   /** When the server that goes away wants us back. */
   #backAt = 0;
@@ -150,26 +149,29 @@ export class Link {
   }
 
   join(shop, room) {
-    this.#wanted = `room:${shop}/${room}`;
-    this.#place = null;
-    this.#early = [];
+    this.#topics.forget((topic) => topic.startsWith("room:"));
     return this.request("room.join", { shop, room });
   }
 
   leave(shop, room) {
-    this.#wanted = "";
-    this.#place = null;
-    this.#early = null;
+    this.#topics.forget((topic) => topic.startsWith("room:"));
     return this.request("room.leave", { shop, room });
+  }
+
+  /** Hears no more of a conversation, as far as it is up to this page. */
+  forget(topic) {
+    this.#topics.forget((known) => known === topic);
   }
 
   /** Asks; after a lost connection again, under the same command id. Rejects with `Refused`. */
   request(type, fields) {
     const sent = { type, ...fields };
-    if (!WITHOUT_COMMAND_ID.has(type)) sent.command_id = uuidv7();
+    if (!WITHOUT_COMMAND_ID.has(type)) sent.command_id ??= uuidv7();
+    const opens = OPENS.has(type) ? topicOf(sent, this.#user) : undefined;
+    if (opens) this.#topics.awaitOpening(opens);
     return new Promise((resolve, reject) => {
       if (this.#state === "closed") return reject(new Refused(ENDED));
-      const pending = { sent, resolve, reject };
+      const pending = { sent, opens, resolve, reject };
       const late = { code: "no_answer", message: "no answer came in time", retryable: true };
       pending.timer = setTimeout(() => this.#settle(pending, { error: late }), REQUEST_TIMEOUT_MS);
       this.#pending.add(pending);
@@ -207,8 +209,8 @@ export class Link {
     const ws = new this.#options.WebSocket(this.#options.url, [SUB_PROTOCOL]);
     socket.ws = ws;
     ws.onopen = () => {
-      const resume = this.#place ? [this.#place] : [];
-      this.#ask(socket, { type: "hello", token, resume }, (reply) => this.#onHello(socket, reply));
+      const hello = { type: "hello", token, resume: this.#topics.resume() };
+      this.#ask(socket, hello, (reply) => this.#onHello(socket, reply));
     };
     ws.onmessage = (event) => {
       for (const message of messages(String(event.data))) this.#onMessage(socket, message);
@@ -253,6 +255,7 @@ export class Link {
 
   #onWelcome(socket, welcome) {
     socket.welcome = welcome;
+    this.#user = welcome.user;
     this.#backAt = 0;
     this.#clock.restart(welcome.now, Date.now());
     this.#after("good", GOOD_AFTER_MS, () => (this.#attempt = 0));
@@ -266,15 +269,16 @@ export class Link {
   }
 
   #onResumed(resumed) {
-    if (this.#place?.topic !== resumed.topic) return;
+    const { topic } = resumed;
+    if (!this.#topics.has(topic)) return;
     if (resumed.error) {
-      this.#place = null;
-      this.#emit("left", resumed.error);
+      this.#topics.forget((known) => known === topic);
+      this.#emit("left", { topic, refusal: resumed.error });
       return;
     }
+    if (!resumed.recovered && !resumed.snapshot) return this.#onStale(topic);
     if (resumed.snapshot) this.#onSnapshot(resumed.snapshot);
-    const presence = resumed.presence ?? this.#place.presence;
-    this.#place = { ...this.#place, epoch: resumed.epoch, presence };
+    this.#topics.resumed(resumed);
     for (const push of resumed.missed ?? []) this.#onPush(push);
     if (resumed.me) this.#emit("me", resumed.me);
   }
@@ -345,35 +349,46 @@ export class Link {
       setTimeout(() => socket === this.#socket && this.#send(pending), waitMs);
       return;
     }
-    if (type === "room.join" && reply.ok) this.#onJoined(reply.ok);
+    if (pending.opens && reply.ok) this.#onOpened(pending, reply.ok);
     this.#settle(pending, reply);
   }
 
   #settle(pending, reply) {
     clearTimeout(pending.timer);
     this.#pending.delete(pending);
-    const { type, shop, room } = pending.sent;
-    const failed = reply.error && type === "room.join" && this.#wanted === `room:${shop}/${room}`;
-    if (failed) this.#early = null;
+    if (reply.error && pending.opens) this.#topics.release(pending.opens);
     if (reply.error) pending.reject(new Refused(reply.error));
     else pending.resolve(reply.ok);
   }
 
-  // --- the room
+  // --- topics
 
-  #onJoined(joined) {
-    if (joined.snapshot.topic !== this.#wanted) return;
-    const early = this.#early ?? [];
-    this.#early = null;
-    this.#onSnapshot(joined.snapshot, joined.presence);
-    this.#emit("me", joined.me);
+  #onOpened({ sent, opens }, ok) {
+    // Whoever has left meanwhile, or opened it again, does not come back by this answer.
+    if (!this.#topics.isAwaited(opens)) return;
+    const early = this.#topics.release(opens);
+    if (sent.type === "room.join") {
+      this.#onSnapshot(ok.snapshot, ok.presence);
+      this.#emit("me", ok.me);
+    } else if (sent.type === "desk.join") {
+      this.#onSnapshot(ok.snapshot, undefined, ok.me);
+    } else {
+      this.#topics.stand(ok);
+      this.#emit("chat", ok);
+    }
     for (const push of early) this.#onPush(push);
   }
 
-  #onSnapshot(snapshot, presence = this.#place?.presence) {
-    const { topic, epoch, seq } = snapshot;
-    this.#place = { topic, epoch, seq, presence };
-    this.#emit("snapshot", snapshot);
+  #onSnapshot(snapshot, presence, me) {
+    this.#topics.stand(snapshot, presence);
+    if (snapshot.topic.startsWith("desk:")) this.#emit("desk", { snapshot, me });
+    else this.#emit("snapshot", snapshot);
+  }
+
+  /** Its present state makes up for what is missing. */
+  #onStale(topic) {
+    this.#topics.forget((known) => known === topic);
+    this.#emit("stale", topic);
   }
 
   #onPush(push) {
@@ -382,19 +397,17 @@ export class Link {
       this.#after("drain", push.after_ms, () => (this.#next ??= this.#open()));
       return;
     }
-    if (push.topic !== undefined && this.#early) {
-      if (this.#early.length < EARLY_MAX) this.#early.push(push);
-      return;
-    }
-    const what = verdict(this.#place, push);
+    const what = this.#topics.take(push);
     if (what === "skip") return;
-    if (what === "gap" || (push.type === "room.gap" && !push.snapshot)) {
+    const isGap = push.type === "room.gap" || push.type === "desk.gap";
+    if (what === "gap" && push.topic.startsWith("conversation:")) {
+      this.#onStale(push.topic);
+    } else if (what === "gap" || (isGap && !push.snapshot)) {
       this.#onLost(this.#socket, 4408, "something was missed");
-    } else if (push.type === "room.gap") {
+    } else if (isGap) {
       this.#onSnapshot(push.snapshot);
     } else {
-      if (push.seq !== undefined) this.#place = { ...this.#place, seq: push.seq };
-      if (push.type === "room.banned") this.#place = null;
+      if (push.type === "room.banned") this.#topics.forget((topic) => topic.startsWith("room:"));
       this.#emit("push", push);
     }
   }

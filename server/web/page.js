@@ -1,18 +1,21 @@
 // A viewer's page: enters a live room, shows it and lets the viewer take part. Owns the wiring of
 // link, state and page, and who the viewer is; how things look is for draw.js.
 
-import { byId, draw, drawAnswer, drawRooms } from "./draw.js";
+import { ChatPanel } from "./chat-panel.js";
+import { draw, drawAnswer, drawRooms } from "./draw.js";
+import { byId } from "./elements.js";
 import { Link, Refused } from "./link.js";
 import {
   emptyRoom, pickRoom, skuTitle, withAnswer, withMe, withOrders, withPush, withSnapshot,
 } from "./room.js";
+import { kept, randomHex, Tokens } from "./tokens.js";
+import { Uploads } from "./uploads.js";
 
 const LOOK_AGAIN_MS = 5_000;
 const ROOMS_EVERY_MS = 20_000;
 const WATCH_EVERY_MS = 10_000;
 const LIKES_EVERY_MS = 1_000;
 const CLOCKS_EVERY_MS = 250;
-const TOKEN_TIMEOUT_MS = 8_000;
 const ORDERS_MAX = 20;
 const DEMO_ADDRESS = {
   name: "Demo Buyer",
@@ -40,52 +43,11 @@ let likesMax = 10;
 
 // --- who the viewer is
 
-function kept(key, fresh) {
-  const value = sessionStorage.getItem(key) ?? fresh();
-  sessionStorage.setItem(key, value);
-  return value;
-}
-
-function randomHex(bytes) {
-  const random = crypto.getRandomValues(new Uint8Array(bytes));
-  return Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
 const guest = {
   user: kept("hawker.user", () => `guest-${randomHex(6)}`),
   name: kept("hawker.name", () => `Guest ${parseInt(randomHex(2), 16) % 9000 + 1000}`),
 };
-/** Whether the server gives out tokens itself; null until it was asked. */
-let demo = null;
-
-async function token(spent) {
-  if (demo !== false) {
-    const asked = new URLSearchParams({ ...guest, role: "buyer" });
-    const signal = AbortSignal.timeout(TOKEN_TIMEOUT_MS);
-    const response = await fetch(`/demo/token?${asked}`, { signal });
-    demo = response.status !== 404;
-    if (demo && !response.ok) throw new Error(`no token: the server said ${response.status}`);
-    if (demo) return (await response.json()).token;
-  }
-  if (spent) sessionStorage.removeItem("hawker.token");
-  return sessionStorage.getItem("hawker.token") ?? askForToken();
-}
-
-function askForToken() {
-  const form = byId("token-form");
-  form.hidden = false;
-  byId("token").focus();
-  return new Promise((resolve) => {
-    form.onsubmit = (event) => {
-      event.preventDefault();
-      const pasted = byId("token").value.trim();
-      sessionStorage.setItem("hawker.token", pasted);
-      byId("token").value = "";
-      form.hidden = true;
-      resolve(pasted);
-    };
-  });
-}
+const tokens = new Tokens("hawker.token", () => ({ ...guest, role: "buyer" }));
 
 // --- the connection
 
@@ -93,8 +55,8 @@ function connect() {
   banner("");
   const url = new URL("/v1/ws", location.href);
   url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
-  const next = new Link({ url: url.href, token, on: (event, value) => onLink[event]?.(value) });
-  link = next;
+  const token = (spent) => tokens.bring(spent);
+  link = new Link({ url: url.href, token, on: (event, value) => onLink[event]?.(value) });
 }
 
 const onLink = {
@@ -106,8 +68,9 @@ const onLink = {
     user = welcome.user;
     likesMax = welcome.limits?.likes_per_s_max ?? likesMax;
     if (welcome.limits) byId("comment").maxLength = welcome.limits.comment_chars_max;
-    byId("name").textContent = demo ? guest.name : welcome.user;
+    byId("name").textContent = tokens.demo ? guest.name : welcome.user;
     if (!joined) lookSoon(0);
+    chat.onWelcome();
   },
   snapshot(snapshot) {
     change(withSnapshot(state, snapshot));
@@ -116,14 +79,22 @@ const onLink = {
     change(withMe(state, me));
     readOrders();
   },
+  chat(opened) {
+    chat.onOpened(opened);
+  },
+  stale(topic) {
+    chat.onStale(topic);
+  },
   push(push) {
+    chat.onPush(push);
     change(withPush(state, push));
     notice(push);
   },
   again({ type, refusal }) {
     drawAnswer(refusal.code, `${type}: ${refusal.message}; asking again`, false);
   },
-  left(refusal) {
+  left({ topic, refusal }) {
+    if (!topic.startsWith("room:")) return chat.onStale(topic);
     drawAnswer(refusal.code, refusal.message, false);
     joined = null;
     lookSoon(refusal.retryable ? 1_000 : LOOK_AGAIN_MS);
@@ -131,8 +102,8 @@ const onLink = {
   closed({ code, reason }) {
     joined = null;
     drawAnswer(String(code), reason || "the connection ended", false);
-    if (demo === false && (code === 4501 || code === 4500)) {
-      sessionStorage.removeItem("hawker.token");
+    if (tokens.demo === false && (code === 4501 || code === 4500)) {
+      tokens.drop();
       connect();
       return;
     }
@@ -286,7 +257,9 @@ function refused(error) {
 
 document.querySelector("main").addEventListener("click", (event) => {
   const button = event.target.closest("button[data-request]");
-  if (button && button.getAttribute("aria-busy") !== "true") press(button);
+  // The chat's buttons are its own.
+  if (!button || !Object.hasOwn(FIELDS, button.dataset.request)) return;
+  if (button.getAttribute("aria-busy") !== "true") press(button);
 });
 
 byId("comment-form").addEventListener("submit", async (event) => {
@@ -309,6 +282,22 @@ function sendLikes() {
   if (count > 0 && joined) link.request("room.like", { shop, room: joined, count }).catch(refused);
 }
 
+// --- the chat with the shop
+
+const uploads = new Uploads(() => tokens.last, () => link.now());
+
+const chat = new ChatPanel({
+  shop, uploads, redraw, refused,
+  link: () => link,
+  user: () => user,
+  room: () => joined,
+  describe: (content) => content.kind === "product" ? productTitle(content.product) : undefined,
+});
+
+function productTitle(product) {
+  return state.products[product]?.title ?? product;
+}
+
 // --- drawing: at most once a frame
 
 let drawing = false;
@@ -324,6 +313,7 @@ function redraw() {
   requestAnimationFrame(() => {
     drawing = false;
     draw(state, link.now(), user);
+    chat.draw(link.now());
     document.title = state.room ? `${state.room.title} · Hawker` : "Hawker";
   });
 }

@@ -1,5 +1,5 @@
-//! The viewer's page at `/`: a few files that are part of the binary. Owns how they are served, not
-//! what is in them; it needs no token and knows no shop.
+//! The viewer's page at `/` and the console of the staff at `/desk`: files that are part of the
+//! binary. Owns how they are served, not what is in them; needs no token and knows no shop.
 
 use axum::Router;
 use axum::response::IntoResponse;
@@ -8,7 +8,7 @@ use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 
-/// A file of the page: its path, its type, its text.
+/// A file of a page: its path, its type, its text.
 type File = (&'static str, &'static str, &'static str);
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -16,13 +16,31 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
-const FILES: [File; 7] = [
+const FILES: [File; 25] = [
     ("/", HTML, include_str!("../../web/index.html")),
     ("/page.css", CSS, include_str!("../../web/page.css")),
     ("/page.js", SCRIPT, include_str!("../../web/page.js")),
     ("/draw.js", SCRIPT, include_str!("../../web/draw.js")),
-    ("/link.js", SCRIPT, include_str!("../../web/link.js")),
     ("/room.js", SCRIPT, include_str!("../../web/room.js")),
+    ("/chat-panel.js", SCRIPT, include_str!("../../web/chat-panel.js")),
+    ("/desk", HTML, include_str!("../../web/desk.html")),
+    ("/desk.css", CSS, include_str!("../../web/desk.css")),
+    ("/desk-page.js", SCRIPT, include_str!("../../web/desk-page.js")),
+    ("/desk-draw.js", SCRIPT, include_str!("../../web/desk-draw.js")),
+    ("/desk-talk.js", SCRIPT, include_str!("../../web/desk-talk.js")),
+    ("/desk-about.js", SCRIPT, include_str!("../../web/desk-about.js")),
+    ("/desk-office.js", SCRIPT, include_str!("../../web/desk-office.js")),
+    ("/desk.js", SCRIPT, include_str!("../../web/desk.js")),
+    ("/dialog.js", SCRIPT, include_str!("../../web/dialog.js")),
+    ("/chat.css", CSS, include_str!("../../web/chat.css")),
+    ("/chat.js", SCRIPT, include_str!("../../web/chat.js")),
+    ("/chat-draw.js", SCRIPT, include_str!("../../web/chat-draw.js")),
+    ("/composer.js", SCRIPT, include_str!("../../web/composer.js")),
+    ("/elements.js", SCRIPT, include_str!("../../web/elements.js")),
+    ("/link.js", SCRIPT, include_str!("../../web/link.js")),
+    ("/tokens.js", SCRIPT, include_str!("../../web/tokens.js")),
+    ("/topics.js", SCRIPT, include_str!("../../web/topics.js")),
+    ("/uploads.js", SCRIPT, include_str!("../../web/uploads.js")),
     ("/icon.svg", SVG, include_str!("../../web/icon.svg")),
 ];
 
@@ -30,7 +48,7 @@ const FILES: [File; 7] = [
 const POLICY: &str = "default-src 'self'; connect-src 'self' ws: wss:; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'; object-src 'none'";
 
-/// The page and its files, to merge into the public router.
+/// The pages and their files, to merge into the public router.
 pub fn router() -> Router {
     FILES.into_iter().fold(Router::new(), |router, file @ (path, _, _)| {
         router.route(path, get(async move || serve(file)))
@@ -75,13 +93,16 @@ mod tests {
     }
 
     #[test]
-    fn the_page_has_nothing_the_policy_forbids() {
-        let (_, _, page) = FILES[0];
-        for forbidden in ["<style", " style=", "javascript:", " onclick=", " onload=", "//cdn"] {
-            assert!(!page.contains(forbidden), "index.html has {forbidden}");
+    fn no_page_has_what_the_policy_forbids() {
+        let pages = FILES.into_iter().filter(|(_, content_type, _)| *content_type == HTML);
+        for (path, _, page) in pages {
+            for forbidden in ["<style", " style=", "javascript:", " onclick=", " onload=", "//cdn"]
+            {
+                assert!(!page.contains(forbidden), "{path} has {forbidden}");
+            }
+            let scripts = page.matches("<script").count();
+            assert_eq!(scripts, page.matches("<script type=\"module\" src=\"/").count(), "{path}");
         }
-        let scripts = page.matches("<script").count();
-        assert_eq!(scripts, page.matches("<script type=\"module\" src=\"/").count());
     }
 
     #[test]
