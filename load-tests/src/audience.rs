@@ -1,6 +1,7 @@
-//! `audience`: people in a live room who come and go, talk, like, and buy what a streamer puts on
-//! sale; what the demo shows. Owns the crowd's size, the shop's payments and the ticker.
+//! `audience`: people in a live room who come and go, talk, like, buy what a streamer puts on sale,
+//! and write to the shop's desk; what the demo shows. Owns the crowd's size, the shop's payments and the ticker.
 
+mod chat;
 mod crowd;
 mod streamer;
 mod viewer;
@@ -71,6 +72,7 @@ struct Report {
     comments: u64,
     likes: u64,
     follows: u64,
+    chats: u64,
     claims: u64,
     held: u64,
     sold_out: u64,
@@ -149,6 +151,7 @@ impl Report {
             comments: value(&figures.comments),
             likes: value(&figures.likes),
             follows: value(&figures.follows),
+            chats: value(&figures.chats),
             claims: value(&figures.claims),
             held: value(&figures.held),
             sold_out: value(&figures.sold_out),

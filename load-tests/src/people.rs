@@ -43,6 +43,32 @@ const SENTENCES: &[&str] = &[
     "love this show ❤",
 ];
 
+const QUESTIONS: &[&str] = &[
+    "Hello, is the lantern also good for the beach?",
+    "My order has not arrived yet. Where is it?",
+    "I ordered the wrong size, can I still change it?",
+    "Do you ship to Norway, and what does it cost?",
+    "The mug came with a chip, what shall I do?",
+    "Is the jersey real wool? I cannot wear synthetics.",
+    "Puis-je payer en deux fois ?",
+    "Wann gibt es das Messer wieder?",
+    "¿Tienen tienda en Barcelona?",
+    "Can you send it as a present, without the bill?",
+    "Which of the two lanterns is brighter?",
+    "这件毛衣会起球吗?",
+    "هل يمكنني تغيير العنوان؟",
+    "I was charged twice, please have a look.",
+];
+
+const THANKS: &[&str] = &[
+    "Thank you!",
+    "That helps, thanks a lot.",
+    "Great, I will take it then.",
+    "Merci beaucoup !",
+    "Ah, I see. And how long does it take?",
+    "Perfect 👍",
+];
+
 const NAMES: &[&str] = &[
     "Ana", "Bruno", "Chen", "Dilara", "Emeka", "Fatima", "Goran", "Hana", "Ines", "Jonas", "Kofi",
     "Lena", "Minh", "Noor", "Olga", "Pablo", "Quinn", "Rosa", "Samir", "Tomoko", "Uma", "Vera",
@@ -51,6 +77,16 @@ const NAMES: &[&str] = &[
 
 pub(crate) fn sentence(chance: &mut Chance) -> &'static str {
     SENTENCES[chance.below(SENTENCES.len())]
+}
+
+/// What somebody asks a shop in its chat.
+pub(crate) fn question(chance: &mut Chance) -> &'static str {
+    QUESTIONS[chance.below(QUESTIONS.len())]
+}
+
+/// What he says to an answer.
+pub(crate) fn thanks(chance: &mut Chance) -> &'static str {
+    THANKS[chance.below(THANKS.len())]
 }
 
 pub(crate) fn name(chance: &mut Chance) -> &'static str {

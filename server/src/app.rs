@@ -65,7 +65,10 @@ fn announce(parts: &Parts, demo: bool) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     if demo {
         writeln!(out, "DEMO MODE: loopback only, anybody may act as anybody")?;
-        writeln!(out, "open http://{public}/")?;
+        writeln!(
+            out,
+            "open http://{public}/ (a live room), http://{public}/desk (its service desk)"
+        )?;
     }
     writeln!(out, "listening on http://{public}, admin on http://{admin}")?;
     out.flush()?;

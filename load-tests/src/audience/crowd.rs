@@ -44,6 +44,8 @@ pub(super) struct Figures {
     pub(super) comments: AtomicU64,
     pub(super) likes: AtomicU64,
     pub(super) follows: AtomicU64,
+    /// Viewers who have asked the desk something.
+    pub(super) chats: AtomicU64,
     pub(super) refused: AtomicU64,
 }
 

@@ -16,6 +16,7 @@ use hawker_protocol::request::{
 use hawker_protocol::{Id, Request};
 use tokio::time::{Duration, Instant, sleep_until};
 
+use super::chat::{Chat, Plans, Word};
 use super::crowd::{Crowd, Show};
 use crate::agenda::{Agenda, HEARTBEAT};
 use crate::api::{id, list, text};
@@ -43,6 +44,7 @@ enum Deed {
     Wait(Id, Id),
     Order(Id),
     Answer(Id, Id, bool),
+    Chat(Word),
 }
 
 #[derive(Debug)]
@@ -52,6 +54,7 @@ pub(super) struct Viewer {
     crowd: Arc<Crowd>,
     talk: Talk<Deed>,
     agenda: Agenda<Deed>,
+    chat: Chat,
     tries: u32,
 }
 
@@ -63,22 +66,26 @@ impl Viewer {
     pub(super) async fn join(crowd: Arc<Crowd>, number: usize) -> Result<Self> {
         let mut chance = Chance::branch(crowd.seed, number as u64);
         let name = people::name(&mut chance).to_owned();
-        let user = format!("v{}-{number}", crowd.target.name);
+        let user = format!("{}-{}-{number}", name.to_lowercase(), crowd.target.name);
         let mut person = Person::buyer(&user, crowd.shop.as_str());
         person.name = Some(&name);
         let mut socket = crowd.target.connect(number, person).await?;
         let (shop, room) = (crowd.shop.clone(), crowd.room.clone());
         socket.ask(&RoomJoin { shop, room }.into()).await?;
         crowd.on_join();
+        let (talk, agenda) = (Talk::new(socket), Agenda::new());
         let mut viewer =
-            Self { name, chance, talk: Talk::new(socket), agenda: Agenda::new(), tries: 0, crowd };
+            Self { name, chance, crowd, talk, agenda, chat: Chat::default(), tries: 0 };
         viewer.settle_in();
         Ok(viewer)
     }
 
     fn settle_in(&mut self) {
-        // Four minutes on average, and some stay for the evening.
-        let stay = match self.chance.happens(0.15) {
+        let writes = Chat::begin(&mut self.chance);
+        let waits_for_answer = writes.is_some();
+        self.plan(writes.into_iter().collect());
+        // Four minutes on average; some stay for the evening, and so does who has asked something.
+        let stay = match waits_for_answer || self.chance.happens(0.15) {
             true => self.chance.within(1_200.0, 3_600.0),
             false => self.chance.exponential(240.0).max(5.0),
         };
@@ -96,6 +103,12 @@ impl Viewer {
 
     fn after(&mut self, span: f64, deed: Deed) {
         self.agenda.plan(Instant::now() + seconds(span), deed);
+    }
+
+    fn plan(&mut self, words: Plans) {
+        for (span, word) in words {
+            self.after(span, Deed::Chat(word));
+        }
     }
 
     fn plan_comment(&mut self) {
@@ -197,6 +210,7 @@ impl Viewer {
                 self.crowd.figures.likes.fetch_add(u64::from(taps), Relaxed);
                 RoomLike { shop, room, count: Likes(taps) }.into()
             }
+            Deed::Chat(word) => self.chat.request(&word, &self.crowd, &mut self.chance)?,
             Deed::Follow => ShopFollow { shop, command_id }.into(),
             Deed::Remind(sale) => SaleRemind { shop, command_id, sale }.into(),
             Deed::Claim(sale, sku) => {
@@ -252,7 +266,10 @@ impl Viewer {
                     crowd.small(format!("{name} did not pay: the hold expired"));
                 }
             }
-            _ => {}
+            _ => {
+                let plans = self.chat.on_push(kind, line, &mut self.chance)?;
+                self.plan(plans);
+            }
         }
         Ok(())
     }
@@ -276,6 +293,14 @@ impl Viewer {
                 if self.chance.happens(0.9) {
                     let at = self.chance.within(1.0, 8.0);
                     self.after(at, Deed::Order(id(&held)?));
+                }
+            }
+            Deed::Chat(word) => {
+                let around = (&*crowd, &mut self.chance);
+                let plans = self.chat.on_yes(&word, line, around)?;
+                self.plan(plans);
+                if word == Word::Ask {
+                    crowd.small(format!("{name} writes to the desk"));
                 }
             }
             Deed::Order(_) => self.on_ordered(line::ok(line)?)?,

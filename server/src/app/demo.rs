@@ -7,8 +7,8 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use hawker_domain::command::{Actor, Role, RoomCommand, ShopCommand, Stock};
-use hawker_domain::id::{ProductId, RoomId, ShopId, UserId};
+use hawker_domain::command::{Actor, DeskCommand, Faq, Role, RoomCommand, ShopCommand, Stock};
+use hawker_domain::id::{FaqId, ProductId, QuickReplyId, RoomId, ShopId, UserId};
 use hawker_domain::money::Currency;
 use hawker_domain::settings::Settings;
 use hawker_domain::time::SpanMs;
@@ -38,6 +38,9 @@ struct Furniture {
     settings: object::SettingsChange,
     stock_units: u64,
     products: Vec<Furnished>,
+    faq: Vec<object::Faq>,
+    card: Vec<hawker_protocol::Id>,
+    quick_replies: Vec<object::QuickReply>,
     room: object::RoomSpec,
 }
 
@@ -54,6 +57,10 @@ pub(super) async fn furnish(service: &Arc<Service>) -> anyhow::Result<()> {
     let known = service.ask(&shop, |shop, _| shop.view().is_some()).await?;
     if !known {
         set_up(service, &shop, &furniture).await?;
+    }
+    let texts = service.ask(&shop, |shop, _| shop.desk_texts()).await?;
+    if texts.faq.is_empty() && texts.quick_replies.is_empty() {
+        write_texts(service, &shop, &furniture).await?;
     }
     let open = |state| matches!(state, RoomState::Live | RoomState::Paused);
     let rooms = service.ask(&shop, |shop, _| shop.rooms()).await?;
@@ -90,6 +97,28 @@ async fn set_up(service: &Service, shop: &ShopId, furniture: &Furniture) -> anyh
     }
     let (user, roles) = (UserId::parse("host")?, BTreeSet::from([Role::Streamer, Role::Manager]));
     carry_out(service, shop, ShopCommand::PutStaff { user, roles }.into()).await
+}
+
+/// What the shop's people have written beforehand.
+async fn write_texts(
+    service: &Service,
+    shop: &ShopId,
+    furniture: &Furniture,
+) -> anyhow::Result<()> {
+    for object::Faq { faq, question, answer } in &furniture.faq {
+        let (faq, question, answer) =
+            (FaqId::checked(faq.as_str()), question.clone(), answer.clone());
+        let entry = Faq { question, answer };
+        carry_out(service, shop, DeskCommand::PutFaq { faq, entry }.into()).await?;
+    }
+    let questions = furniture.card.iter().map(|faq| FaqId::checked(faq.as_str())).collect();
+    carry_out(service, shop, DeskCommand::SetFaqCard { questions }.into()).await?;
+    for object::QuickReply { quick_reply, text } in &furniture.quick_replies {
+        let quick_reply = QuickReplyId::checked(quick_reply.as_str());
+        let text = text.clone();
+        carry_out(service, shop, DeskCommand::PutQuickReply { quick_reply, text }.into()).await?;
+    }
+    Ok(())
 }
 
 async fn carry_out(service: &Service, shop: &ShopId, command: Command) -> anyhow::Result<()> {
@@ -143,5 +172,19 @@ impl Mint {
             tracing::error!(%error, "a demo token cannot be signed");
             Refusal::new(Code::Internal)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_card_of_the_demo_names_questions_that_are_there() {
+        let furniture: Furniture = serde_json::from_str(FURNITURE).unwrap();
+        let known: BTreeSet<&str> = furniture.faq.iter().map(|it| it.faq.as_str()).collect();
+        assert!(furniture.card.iter().all(|faq| known.contains(faq.as_str())));
+        assert!(furniture.card.len() <= hawker_protocol::limits::CARD_QUESTIONS_MAX);
+        assert!(!furniture.quick_replies.is_empty());
     }
 }
