@@ -84,7 +84,8 @@ async fn a_desk_is_joined_and_left_and_its_pushes_are_heard_in_between() {
     assert!(heard.iter().any(|line| line["type"] == "chat.message"), "{heard:?}");
     let numbers: Vec<_> = heard
         .iter()
-        .filter_map(|line| (line["topic"] == "desk:acme").then(|| line["seq"].as_u64().unwrap()))
+        .filter(|line| line["topic"] == "desk:acme")
+        .map(|line| line["seq"].as_u64().unwrap())
         .collect();
     assert!(!numbers.is_empty() && numbers.is_sorted(), "{heard:?}");
 
@@ -302,7 +303,7 @@ async fn both_topics_of_a_desk_go_on_after_a_lost_connection() {
     bea.act("desk.send", with_buyer(text("hi"), "ann")).await;
     pass(SECOND).await;
     let heard = bea.hears().await;
-    let at = heard.iter().filter(|line| line["topic"] == "desk:acme").next_back().unwrap();
+    let at = heard.iter().rfind(|line| line["topic"] == "desk:acme").unwrap();
     let joined = bea.read("desk.join", json!({})).await;
     let (epoch, seq) = (joined["snapshot"]["epoch"].clone(), at["seq"].clone());
     bea.client.vanish();
