@@ -8,7 +8,7 @@ import {
 import { Composer } from "./composer.js";
 import { sessionPairs, tagsOf } from "./desk-about.js";
 import { answerLine } from "./desk-draw.js";
-import { ownerOf, variablesOf, whyText, withReport, withSession } from "./desk.js";
+import { ownerOf, variablesOf, withReport, withSession } from "./desk.js";
 import { askFor } from "./dialog.js";
 import { button, byId, keyed, make, setActions, setText, timeText, toast } from "./elements.js";
 
