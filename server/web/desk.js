@@ -41,7 +41,7 @@ export function withListPage(state, list, page) {
   return withSessions({ ...state, next }, page.sessions);
 }
 
-export function withSessions(state, sessions) {
+function withSessions(state, sessions) {
   return sessions.reduce(withSession, state);
 }
 
