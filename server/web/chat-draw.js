@@ -13,7 +13,12 @@ const AT_END_PX = 60;
  */
 export function drawMessages(list, chat, view) {
   const fresh = list.dataset.topic !== chat.topic;
-  const follows = fresh || list.scrollHeight - list.scrollTop - list.clientHeight < AT_END_PX;
+  const { follows: followed, top } = list.dataset;
+  // The list may have become lower; it is the reader who scrolls away.
+  const unmoved = followed === "true" && list.scrollTop === Number(top);
+  const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < AT_END_PX;
+  const follows = fresh || unmoved || atEnd;
+  list.dataset.follows = String(follows);
   const before = list.scrollHeight;
   const first = list.dataset.first;
   list.dataset.topic = chat.topic;
@@ -26,6 +31,7 @@ export function drawMessages(list, chat, view) {
   });
   if (follows) list.scrollTop = list.scrollHeight;
   else if (first !== list.dataset.first) list.scrollTop += list.scrollHeight - before;
+  list.dataset.top = list.scrollTop;
 }
 
 function makeMessage() {
@@ -89,10 +95,19 @@ function shown(content, view, element) {
   const sorry = (error) => setText(frame, `${contentText(content)}: ${error.message}`);
   view.address(content.url).then((address) => {
     element.src = address;
+    element.onload = () => follow(frame.closest(".messages"));
+    element.onloadedmetadata = element.onload;
     element.onerror = () => sorry({ message: "it cannot be shown" });
     frame.replaceChildren(element);
   }, sorry);
   return frame;
+}
+
+/** It has its size now: the end stays in sight if it was. */
+function follow(list) {
+  if (list?.dataset.follows !== "true") return;
+  list.scrollTop = list.scrollHeight;
+  list.dataset.top = list.scrollTop;
 }
 
 /** Who types, as long as that is news. */

@@ -8,7 +8,6 @@ import {
 } from "./chat.js";
 import { Composer } from "./composer.js";
 import { button, byId, keyed, setActions, setText } from "./elements.js";
-import { Refused } from "./link.js";
 
 const MARK_EVERY_MS = 1_000;
 const STARS = [1, 2, 3, 4, 5];
@@ -48,6 +47,8 @@ export class ChatPanel {
   }
 
   onOpened(opened) {
+    // Whoever has a chat already looks for what was said.
+    if (this.#chat.topic === "") byId("chat-faq").open = opened.messages.length === 0;
     this.#change(withOpened(this.#chat, opened));
   }
 
@@ -117,6 +118,7 @@ export class ChatPanel {
     try {
       if (request === "faq") {
         const { session } = await this.#request("chat.faq", { faq, ...this.#here() });
+        byId("chat-faq").open = false;
         this.#change(withSession(this.#chat, session));
       } else if (request === "recall") {
         await this.#request("chat.recall", { seq: Number(seq) });
@@ -150,15 +152,14 @@ export class ChatPanel {
   #mark() {
     const { topic, conversation, messages } = this.#chat;
     const seq = messages.at(-1)?.seq ?? 0;
-    if (topic === "" || !conversation && seq === 0 || this.#page.link()?.state !== "open") return;
+    if (topic === "" || seq === 0 || this.#page.link()?.state !== "open") return;
     const sees = this.#open && document.visibilityState === "visible";
     const known = conversation?.buyer_marks ?? { delivered: 0, read: 0 };
     const what = sees ? "read" : "delivered";
     if (Math.max(known[what], this.#told[what]) >= seq) return;
     this.#told = { ...this.#told, [what]: seq };
-    this.#request("chat.read", { [what]: seq }).catch((error) => {
-      if (!(error instanceof Refused)) throw error;
-    });
+    // The next message tells it again.
+    this.#request("chat.read", { [what]: seq }).catch(() => {});
   }
 
   draw(now) {

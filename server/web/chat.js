@@ -3,7 +3,7 @@
 
 export const MESSAGES_MAX = 1_000;
 /** Typing is shown for so long after the last word of it. */
-export const TYPING_SHOWN_MS = 5_000;
+const TYPING_SHOWN_MS = 5_000;
 /** A message may be taken back for so long. */
 export const RECALL_MS = 120_000;
 

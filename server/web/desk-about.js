@@ -4,6 +4,10 @@ import { whyText } from "./desk.js";
 import { spanText } from "./room.js";
 
 const TAGS_MAX = 50;
+const CLOSED_TEXT = {
+  agent: "by its agent", idle: "nobody said a word for long", no_reply: "it needed no reply",
+  blocked: "the buyer was blocked",
+};
 
 /** The tags in a line of them, each once. */
 export function tagsOf(line) {
@@ -14,10 +18,10 @@ export function tagsOf(line) {
 /** What a session's facts are called, and their values. */
 export function sessionPairs(session) {
   const pairs = [["Opened", new Date(session.opened_at).toLocaleString()]];
-  if (session.why) pairs.push(["Why its agent", whyText(session.why)]);
-  if (session.context) pairs.push(["Written from", contextText(session.context)]);
   const { kind, reason } = session.state;
-  if (kind === "closed") pairs.push(["Closed", reason.replace("_", " ")]);
+  if (session.why && kind !== "waiting") pairs.push(["Why its agent", whyText(session.why)]);
+  if (session.context) pairs.push(["Written from", contextText(session.context)]);
+  if (kind === "closed") pairs.push(["Closed", CLOSED_TEXT[reason] ?? reason]);
   if (session.stars !== undefined) pairs.push(["Rated", `${session.stars} of 5 stars`]);
   if (session.excluded.length > 0) pairs.push(["Does not count", session.excluded.join(", ")]);
   if (session.answer.kind === "human") {

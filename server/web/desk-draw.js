@@ -8,7 +8,7 @@ import {
 import { button, byId, keyed, make, setActions, setText, timeText } from "./elements.js";
 import { spanText } from "./room.js";
 
-export const LIST_TEXT = {
+const LIST_TEXT = {
   mine: "Mine", unassigned: "Unassigned", expiring: "Expiring", needs_reply: "Needs reply",
   self_served: "Self-served", closed: "Closed",
 };

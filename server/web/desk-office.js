@@ -28,10 +28,10 @@ const SHOP_ROWS = [
   ["First answer, in total within", (it) => repliesText(it.first_replies)],
 ];
 
-/** `10 s: 4 · 1 min: 6`, each with those before it. */
+/** `10 s: 4 · 1 min: 6`: those of a step with all before it; steps that add nobody are left out. */
 export function repliesText(steps) {
   let count = 0;
-  return steps.map((step) => {
+  return steps.filter((step) => step.count > 0).map((step) => {
     count += step.count;
     return `${step.within_ms === undefined ? "ever" : shortText(step.within_ms)}: ${count}`;
   }).join(" · ") || "–";
@@ -160,8 +160,8 @@ function holidayText(holiday) {
   return `From ${day(holiday.from)} ${until}: sessions that begin in it do not count.`;
 }
 
-const spanIn = (unit, name) => ({
-  shown: (ms) => `${ms / unit} ${name}`,
+const spanIn = (unit) => ({
+  shown: shortText,
   field: (ms) => ({ kind: "number", value: ms / unit, min: 0 }),
   read: (value) => Math.round(value * unit),
 });
@@ -188,14 +188,14 @@ const list = (known) => ({
 
 const EXCLUSIONS = ["holiday", "no_reply", "reported"];
 const POLICY = [
-  ["answer_within_ms", "Answer within (minutes)", spanIn(MINUTE_MS, "min")],
+  ["answer_within_ms", "Answer within (minutes)", spanIn(MINUTE_MS)],
   ["automation_counts", "Automatic answers that count (faq, bot)", list(["faq", "bot"])],
   ["excludes", "Not counted (holiday, no_reply, reported)", list(EXCLUSIONS)],
-  ["auto_close_ms", "Closed without a word after (hours)", spanIn(HOUR_MS, "h")],
-  ["sticky_ms", "Same agent again within (hours)", spanIn(HOUR_MS, "h")],
-  ["grace_ms", "Lost agent expected back for (seconds)", spanIn(1_000, "s")],
+  ["auto_close_ms", "Closed without a word after (hours)", spanIn(HOUR_MS)],
+  ["sticky_ms", "Same agent again within (hours)", spanIn(HOUR_MS)],
+  ["grace_ms", "Lost agent expected back for (seconds)", spanIn(1_000)],
   ["owner_down", "An agent who is gone", choice("owner_down")],
-  ["charge_after_ms", "A miss counts for who held it for (minutes)", spanIn(MINUTE_MS, "min")],
+  ["charge_after_ms", "A miss counts for who held it for (minutes)", spanIn(MINUTE_MS)],
   ["cap", "Chats at once for each agent", count],
   ["unassigned_alert", "Alert above so many unassigned", count],
   ["verdict_by", "Reports are decided by", choice("verdict_by")],

@@ -1,5 +1,5 @@
-// The console of the service desk: signs in, keeps the desk up to date and lets its staff work. Owns
-// the wiring of link, state and page, and who the reader is.
+// The console of the service desk: signs in, keeps the desk up to date and lets its staff work.
+// Owns the wiring of link, state and page, and who the reader is.
 
 import { contentText } from "./chat.js";
 import { drawDesk, drawTeam } from "./desk-draw.js";
@@ -21,6 +21,7 @@ const JOIN_AGAIN_MS = 3_000;
 const AGENTS_PAGE = 200;
 const TEAM_PAGES_MAX = 10;
 const CAP_MAX = 10_000;
+const SEARCH_PAGES = 20;
 const LINK_TEXT = {
   connecting: "connecting", open: "connected", waiting: "connection lost, trying again",
   closed: "not connected",
@@ -108,7 +109,8 @@ const onLink = {
     desk.user = welcome.user;
     desk.roles = welcome.roles;
     change({ ...desk.state, leads: isLeader(welcome.roles) });
-    byId("who").textContent = `${welcome.user}, ${welcome.roles.join(" and ")}`;
+    const roles = tokens.demo ? "" : `, ${welcome.roles.join(" and ")}`;
+    byId("who").textContent = `${welcome.user}${roles}`;
     byId("role-field").hidden = !tokens.demo;
     byId("role").value = role;
     // A desk that was joined is resumed with the hello.
@@ -341,11 +343,18 @@ byId("search-form").addEventListener("submit", (event) => {
   redraw();
 });
 
+/** A page may be empty although there is more: so several are looked at. */
 async function search(text, { found, next }) {
-  const cursor = next === undefined ? {} : { cursor: next };
-  const ok = await desk.ask("desk.search", { text, ...cursor });
-  if (ok) hits = { text, found: [...found, ...ok.hits], next: ok.next };
-  redraw();
+  let at = next;
+  for (let page = 0; page < SEARCH_PAGES; page++) {
+    const cursor = at === undefined ? {} : { cursor: at };
+    const ok = await desk.ask("desk.search", { text, ...cursor });
+    if (!ok) return;
+    at = ok.next;
+    hits = { text, found: [...found, ...ok.hits], next: at };
+    redraw();
+    if (ok.hits.length > 0 || at === undefined) return;
+  }
 }
 
 byId("texts-view").addEventListener("click", async (event) => {
@@ -398,13 +407,18 @@ function redraw() {
     if (view === "team") drawTeam(desk.state);
     if (view === "texts") drawTexts(desk.state, desk.roles);
     talk.draw(now);
-    const waits = known.mine.filter((session) => session.unanswered_since !== undefined).length;
-    document.title = `${waits > 0 ? `(${waits}) ` : ""}Desk · Hawker`;
   });
 }
 
+/** Also while the page is not in sight, when nothing is drawn: the tab shows how many wait. */
+function tick() {
+  redraw();
+  const waits = lists(desk.state).mine.filter((it) => it.unanswered_since !== undefined).length;
+  document.title = `${waits > 0 ? `(${waits}) ` : ""}Desk · Hawker`;
+}
+
 byId("reconnect").addEventListener("click", startOver);
-setInterval(redraw, CLOCKS_EVERY_MS);
+setInterval(tick, CLOCKS_EVERY_MS);
 setInterval(() => {
   const shown = document.body.dataset.view === "rates" && document.visibilityState === "visible";
   if (shown && desk.link.state === "open") showRates(desk);

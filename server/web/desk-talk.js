@@ -8,7 +8,7 @@ import {
 import { Composer } from "./composer.js";
 import { sessionPairs, tagsOf } from "./desk-about.js";
 import { answerLine } from "./desk-draw.js";
-import { ownerOf, variablesOf, whyText, withReport, withSession } from "./desk.js";
+import { ownerOf, variablesOf, withReport, withSession } from "./desk.js";
 import { askFor } from "./dialog.js";
 import { button, byId, keyed, make, setActions, setText, timeText, toast } from "./elements.js";
 
@@ -286,6 +286,7 @@ export class Talk {
       return pairs.flatMap(([name, value]) => [make("dt", "", name), make("dd", "", value)]);
     });
     this.#drawReport(session);
+    byId("earlier-title").hidden = earlier.length === 0;
     keyed(byId("earlier"), earlier, (it) => String(it.session), (it) => {
       const by = it.closed_by ? ` by ${it.closed_by}` : "";
       const when = timeText(it.opened_at, now);

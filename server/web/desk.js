@@ -41,7 +41,7 @@ export function withListPage(state, list, page) {
   return withSessions({ ...state, next }, page.sessions);
 }
 
-export function withSessions(state, sessions) {
+function withSessions(state, sessions) {
   return sessions.reduce(withSession, state);
 }
 
@@ -166,7 +166,7 @@ export function saturation(agent) {
 /** How long ago or from now, in one figure. */
 export function ageText(ms) {
   const [minute, hour, day] = [60_000, 3_600_000, 86_400_000];
-  if (ms < minute) return "now";
+  if (ms < minute) return "<1 min";
   if (ms < hour) return `${Math.floor(ms / minute)} min`;
   return ms < 2 * day ? `${Math.floor(ms / hour)} h` : `${Math.floor(ms / day)} d`;
 }
@@ -190,9 +190,10 @@ export function warnings(state) {
     said.push({ grave: true, text });
   }
   if (alerts.over_cap > 0) {
-    said.push({ grave: false, text: `${alerts.over_cap.toLocaleString()} above the agents' caps.` });
+    const text = `${alerts.over_cap.toLocaleString()} above the agents' caps.`;
+    said.push({ grave: false, text });
   }
-  if (holiday) said.push({ grave: false, text: "A holiday is set: chats that begin in it do not count." });
+  if (holiday) said.push({ grave: false, text: "A holiday is set: chats of it do not count." });
   return said;
 }
 

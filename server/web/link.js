@@ -112,8 +112,8 @@ export class Refused extends Error {
 
 /**
  * `options`: `url`; `token(spent)`, which brings a token, another one when the last is `spent`;
- * `on(event, value)`. Events: `state` (connecting, open, waiting, closed), `welcome`, `snapshot` (of
- * a room), `me`, `desk` (`snapshot`, and `me` if it was joined), `chat` (a conversation was opened),
+ * `on(event, value)`. Events: `state` (connecting, open, waiting, closed), `welcome`, `snapshot`
+ * (of a room), `me`, `desk` (`snapshot`, and `me` if it was joined), `chat` (it was opened),
  * `push`, `again` (a request is sent once more), `left` (a topic does not go on, and why), `stale`
  * (something of a conversation is missing: open it again), `closed`.
  */
@@ -168,7 +168,7 @@ export class Link {
     const sent = { type, ...fields };
     if (!WITHOUT_COMMAND_ID.has(type)) sent.command_id ??= uuidv7();
     const opens = OPENS.has(type) ? topicOf(sent, this.#user) : undefined;
-    if (opens) this.#topics.await(opens);
+    if (opens) this.#topics.awaitOpening(opens);
     return new Promise((resolve, reject) => {
       if (this.#state === "closed") return reject(new Refused(ENDED));
       const pending = { sent, opens, resolve, reject };
@@ -350,7 +350,6 @@ export class Link {
       return;
     }
     if (pending.opens && reply.ok) this.#onOpened(pending, reply.ok);
-    if (type === "desk.leave" && reply.ok) this.#topics.forget((it) => !it.startsWith("room:"));
     this.#settle(pending, reply);
   }
 

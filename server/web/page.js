@@ -257,7 +257,9 @@ function refused(error) {
 
 document.querySelector("main").addEventListener("click", (event) => {
   const button = event.target.closest("button[data-request]");
-  if (button && button.getAttribute("aria-busy") !== "true") press(button);
+  // The chat's buttons are its own.
+  if (!button || !Object.hasOwn(FIELDS, button.dataset.request)) return;
+  if (button.getAttribute("aria-busy") !== "true") press(button);
 });
 
 byId("comment-form").addEventListener("submit", async (event) => {

@@ -1,13 +1,14 @@
-// The rules of the viewer's page that need no browser: `node --test server/web/`.
+// The rules of the viewer's page that need no browser: `node --test server/web/page.test.mjs`.
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
-import { backOffMs, Link, mayReconnect, messages, ServerClock, uuidv7 } from "./link.js";
+import { backOffMs, mayReconnect, messages, ServerClock, uuidv7 } from "./link.js";
 import {
   COMMENTS_MAX, emptyRoom, itemAction, liveMs, mine, moneyText, pickRoom, saleMoment, shares,
   shownSales, skuTitle, spanText, withAnswer, withMe, withOrders, withPush, withSnapshot,
 } from "./room.js";
+import { linked, sockets, turn } from "./testing.mjs";
 import { verdict } from "./topics.js";
 
 const TOPIC = "room:demo/r1";
@@ -299,70 +300,11 @@ test("command ids are UUIDs of version 7 that sort by time", () => {
 
 // --- the conversation, over a socket that the test holds in its hand
 
-let sockets;
-
-class Socket {
-  readyState = 1;
-  sent = [];
-
-  constructor(url, protocols) {
-    this.url = url;
-    this.protocols = protocols;
-    sockets.push(this);
-  }
-
-  send(text) {
-    this.sent.push(JSON.parse(text));
-  }
-
-  close() {
-    this.readyState = 3;
-  }
-
-  last(type) {
-    return this.sent.findLast((request) => request.type === type);
-  }
-
-  say(...objects) {
-    this.onmessage({ data: objects.map((object) => JSON.stringify(object)).join("\n") });
-  }
-
-  answer(type, ok) {
-    this.say({ re: this.last(type).id, ok });
-  }
-
-  refuse(type, error) {
-    this.say({ re: this.last(type).id, error });
-  }
-
-  welcome(resumed = []) {
-    this.onopen();
-    this.answer("hello", { user: "u1", now: Date.now(), ping_ms: 25_000, resumed });
-  }
-}
-
 beforeEach(() => {
-  sockets = [];
+  sockets.length = 0;
   mock.timers.enable({ apis: ["setTimeout", "Date"] });
 });
 afterEach(() => mock.timers.reset());
-
-const turn = () => new Promise((resolve) => setImmediate(resolve));
-
-async function linked() {
-  const heard = [];
-  const spent = [];
-  const link = new Link({
-    url: "ws://x/v1/ws",
-    token: async (isSpent) => (spent.push(isSpent), "token"),
-    WebSocket: Socket,
-    random: () => 1,
-    on: (event, value) => heard.push([event, value]),
-  });
-  await turn();
-  const values = (event) => heard.filter(([name]) => name === event).map(([, value]) => value);
-  return { link, heard, values, spent };
-}
 
 async function inRoom() {
   const it = await linked();

@@ -30,7 +30,7 @@ export class Topics {
   }
 
   /** What comes of it from now on waits for the answer. */
-  await(topic) {
+  awaitOpening(topic) {
     if (!this.#early.has(topic)) this.#early.set(topic, []);
   }
 

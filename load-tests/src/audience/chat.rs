@@ -16,9 +16,9 @@ use crate::line;
 use crate::people;
 use crate::tally::count;
 
-/// Of those who come, how many write to the shop: with 200 viewers a dozen in the first two minutes,
-/// and one a minute from then on.
-const WRITES: f64 = 0.06;
+/// Of those who come, how many write to the shop: with 200 viewers sixteen in the first minute, and
+/// two a minute from then on.
+const WRITES: f64 = 0.08;
 /// Nobody of the audience has more to say.
 const WORDS_MAX: u32 = 4;
 
@@ -47,7 +47,7 @@ impl Chat {
     /// Whether somebody who comes in will write, and when he begins.
     pub(super) fn begin(chance: &mut Chance) -> Option<(f64, Word)> {
         let writes = chance.happens(WRITES);
-        writes.then(|| (chance.within(3.0, 110.0), Word::Open))
+        writes.then(|| (chance.within(1.0, 45.0), Word::Open))
     }
 
     pub(super) fn request(

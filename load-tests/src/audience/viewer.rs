@@ -66,7 +66,7 @@ impl Viewer {
     pub(super) async fn join(crowd: Arc<Crowd>, number: usize) -> Result<Self> {
         let mut chance = Chance::branch(crowd.seed, number as u64);
         let name = people::name(&mut chance).to_owned();
-        let user = format!("v{}-{number}", crowd.target.name);
+        let user = format!("{}-{}-{number}", name.to_lowercase(), crowd.target.name);
         let mut person = Person::buyer(&user, crowd.shop.as_str());
         person.name = Some(&name);
         let mut socket = crowd.target.connect(number, person).await?;

@@ -246,7 +246,7 @@ impl Sender {
                 say(&format!("the sender was cut off: {error:#}"));
             }
         });
-        Self { mouth, form, words }
+        Self { mouth, passing, form, words }
     }
 
     async fn publish(&mut self, row: &Row) -> Result<u64> {

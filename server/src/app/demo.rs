@@ -174,3 +174,17 @@ impl Mint {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_card_of_the_demo_names_questions_that_are_there() {
+        let furniture: Furniture = serde_json::from_str(FURNITURE).unwrap();
+        let known: BTreeSet<&str> = furniture.faq.iter().map(|it| it.faq.as_str()).collect();
+        assert!(furniture.card.iter().all(|faq| known.contains(faq.as_str())));
+        assert!(furniture.card.len() <= hawker_protocol::limits::CARD_QUESTIONS_MAX);
+        assert!(!furniture.quick_replies.is_empty());
+    }
+}

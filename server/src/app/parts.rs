@@ -61,8 +61,7 @@ impl Parts {
         cores: NonZero<usize>,
         metrics: Metrics,
     ) -> anyhow::Result<Self> {
-        let shutdown = CancellationToken::new();
-        let clock = Clock::system();
+        let (shutdown, clock) = (CancellationToken::new(), Clock::system());
         tokio::spawn(clock.clone().follow());
         let auth = auth_options(config, demo)?;
         let minter = if demo { minter(&auth)? } else { None };
