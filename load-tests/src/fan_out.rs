@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde::Serialize;
-use tokio::time::Duration;
+use tokio::time::{Duration, Instant};
 
 use crate::audit::Violations;
 use crate::crowd::digest::Reading;
@@ -90,6 +90,10 @@ struct Report<'a> {
     closed: u64,
     #[serde(flatten)]
     cost: Cost,
+    /// What a message costs the server in a room that nobody watches.
+    publishing_us_per_message: Option<f64>,
+    /// The rest of `server_cpu_s`, for each delivery.
+    delivering_us_per_delivery: Option<f64>,
     p50_ms: f64,
     p99_ms: f64,
     p999_ms: f64,
@@ -150,7 +154,7 @@ pub(crate) async fn run(common: &Common, options: &Options) -> Result<bool> {
         let (compress, bytes) = (options.compress, options.message_bytes);
         let peer = Peer::new(peer, url, publish_at, compress, bytes)?;
         let gauges = Gauges { process: options.pid, metrics: None };
-        return measure(common, options, Subject::Peer(peer), gauges, &[]).await;
+        return measure(common, options, Subject::Peer(peer), (gauges, None), &[]).await;
     }
     let settings = settings(options);
     let sockets = options.viewers * 2 + OTHER_SOCKETS;
@@ -172,16 +176,39 @@ async fn of_hawker(common: &Common, options: &Options, run: &Run) -> Result<bool
     gauges.process = gauges.process.or(options.pid);
     let api = Hawker::furnish(&run.target).await?;
     let hawker = Hawker::open(&run.target, &api, "room").await?;
+    let unwatched = Hawker::open(&run.target, &api, "unwatched").await?;
     let (compress, message_bytes) = (options.compress, options.message_bytes);
+    let unwatched = Subject::Hawker(Hawker { message_bytes, ..unwatched });
+    let publishing = publishing_us(common, options, &unwatched, &gauges).await?;
     let subject = Subject::Hawker(Hawker { compress, message_bytes, ..hawker });
-    measure(common, options, subject, gauges, &run.limits).await
+    measure(common, options, subject, (gauges, publishing), &run.limits).await
+}
+
+/// What a message costs before anybody gets it, in microseconds of the server's processors.
+async fn publishing_us(
+    common: &Common,
+    options: &Options,
+    unwatched: &Subject,
+    gauges: &Gauges,
+) -> Result<Option<f64>> {
+    let mut publisher = unwatched.publisher(common.seed).await.context("the publisher")?;
+    let schedule = Schedule::default();
+    say(&format!("{} messages a second that nobody watches", options.rate));
+    publisher.publish(&schedule.plan(options.rate, WARM_UP / 2, Instant::now())).await?;
+    let begun = gauges.begin().await?;
+    let span = Duration::from_secs(options.seconds) / 2;
+    let row = schedule.plan(options.rate, span, Instant::now());
+    publisher.publish(&row).await?;
+    let growth = gauges.since(begun).await?;
+    publisher.finish().await;
+    Ok(growth.cpu.map(|cpu| cpu.total_s() * 1e6 / f64::from(row.count.max(1))))
 }
 
 async fn measure(
     common: &Common,
     options: &Options,
     subject: Subject,
-    gauges: Gauges,
+    (gauges, publishing): (Gauges, Option<f64>),
     limits: &[Changed],
 ) -> Result<bool> {
     let mut stage = set_up(common, options, subject, gauges).await?;
@@ -205,6 +232,10 @@ async fn measure(
     let refused = warm.refused + measured.refused;
     let verdict = Verdict::from(violations(lost, doubled, refused, closed));
     let latency = measured.figures.latency.summary();
+    let delivering = measured.growth.cpu.zip(publishing).map(|(cpu, each)| {
+        let published = each * f64::from(measured.row.count);
+        (cpu.total_s() * 1e6 - published) / measured.figures.deliveries.max(1) as f64
+    });
     let report = Report {
         command: "fan-out",
         subject: stage.subject.name(),
@@ -220,6 +251,8 @@ async fn measure(
         refused,
         closed,
         cost: cost(&measured, before, after),
+        publishing_us_per_message: publishing.map(rounded),
+        delivering_us_per_delivery: delivering.map(rounded),
         p50_ms: latency.p50_ms,
         p99_ms: latency.p99_ms,
         p999_ms: latency.p999_ms,
@@ -330,6 +363,7 @@ impl Report<'_> {
             ("floor, µs a write", cost.floor_us_per_write.to_string()),
             ("ratio", shown(cost.ratio)),
             ("server, µs a delivery", shown(cost.server_cpu_us_per_delivery)),
+            ("of it for delivering", shown(self.delivering_us_per_delivery)),
             ("bytes a delivery", format!("{}", cost.bytes_per_delivery)),
             ("p50 p99 p99.9 max, ms", format!("{p50_ms} {p99_ms} {p999_ms} {max_ms}")),
             ("RSS a viewer, KiB", shown(self.rss_kib_per_viewer)),
