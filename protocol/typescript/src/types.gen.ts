@@ -930,6 +930,12 @@ export type DeskClose = { shop: string, command_id: string, session: number,
 epoch: number, };
 
 /**
+ * `desk.dismissed`: the shop lets you work at its desk no more. You hear neither the desk nor the
+ * conversations that you watched.
+ */
+export type DeskDismissed = { shop: string, };
+
+/**
  * What was said, as evidence.
  */
 export type DeskExport = { shop: string, of: ExportOf, 
@@ -2372,11 +2378,12 @@ products: Array<Product>,
  */
 sales: Array<Sale>, 
 /**
- * Coupon campaigns that are announced here or can be claimed from.
+ * Coupon campaigns that are announced here or can be claimed from: the newest first, at most
+ * 20. `coupon.list` has the others.
  */
 offers?: Array<Offer>, 
 /**
- * Lucky draws of the room that are not done.
+ * Lucky draws of the room that are not done: the one that closes last first, at most 5.
  */
 draws?: Array<Draw>, viewers: number, 
 /**
@@ -3241,6 +3248,7 @@ export type Push =
   | ({ type: "chat.position"; topic: string } & ChatPosition)
   | ({ type: "desk.assigned" } & DeskAssigned)
   | ({ type: "desk.unassigned" } & DeskUnassigned)
+  | ({ type: "desk.dismissed" } & DeskDismissed)
   | ({ type: "desk.session"; topic: string; seq: number } & DeskSession)
   | ({ type: "desk.agent"; topic: string; seq: number } & DeskAgent)
   | ({ type: "desk.alert"; topic: string; seq: number } & DeskAlert)

@@ -92,6 +92,7 @@ impl Shop {
             | PromoEvent::PrizeClaimed { draw, .. } => touched.draws.push(draw.clone()),
             PromoEvent::DrawEntered { draw, buyer } => {
                 let (draw, buyer) = (draw.clone(), buyer.clone());
+                touched.draws.push(draw.clone());
                 touched.told.push(PromoChange::Entered { draw, buyer });
             }
             PromoEvent::DrawRevealed { draw, winners, address_by, .. } => {
