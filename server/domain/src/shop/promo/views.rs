@@ -1,6 +1,7 @@
 //! Campaigns, coupons and rules as others may see them. Plain copies; decides nothing.
 
 use super::campaign::Phase;
+use crate::command::{Capabilities, Stacking};
 use crate::document::{self, DocumentWrite};
 use crate::event::{Event, PromoEvent};
 use crate::id::{CampaignId, CouponId, RuleId, UserId};
@@ -15,8 +16,19 @@ impl Shop {
             rule: id.clone(),
             spec: rule.spec.clone(),
             spent_minor: rule.spent_minor,
+            currency: self.currency().clone(),
             version: rule.version,
         })
+    }
+
+    /// Which discounts do not meet.
+    pub fn stacking(&self) -> &Stacking {
+        &self.promo.stacking
+    }
+
+    /// What the platform lets the shop do.
+    pub fn capabilities(&self) -> Capabilities {
+        self.promo.capabilities
     }
 
     /// Every price rule, by id.
@@ -52,6 +64,7 @@ impl Shop {
             buyer: coupon.buyer.clone(),
             state: coupon.state.clone(),
             worst_minor: coupon.worst_minor,
+            currency: self.currency().clone(),
             expires_at: coupon.expires_at,
             version: coupon.version,
         })
@@ -64,6 +77,8 @@ impl Shop {
         let mut view = PromoBuyerView {
             coupons: coupons.filter_map(|id| self.coupon_view(id)).collect(),
             reminders: row.into_iter().flat_map(|row| &row.campaign_reminders).cloned().collect(),
+            pooled: self.pooled_of(buyer),
+            entered: self.draws_of(buyer),
             ..PromoBuyerView::default()
         };
         for (id, campaign) in &self.promo.campaigns {
