@@ -49,6 +49,7 @@ pub struct Event {
     #[serde(rename = "type")]
     pub kind: String,
     /// What happened. Fields may be added, none changes its meaning.
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     pub data: serde_json::Value,
 }
 

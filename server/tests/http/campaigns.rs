@@ -101,6 +101,11 @@ async fn a_campaign_runs_from_draft_to_ended_and_what_was_claimed_stays_good() {
     assert_eq!(coupons_of(&bench, "bob").await["coupons"], json!([]));
     let state = bench.send(in_acme("GET", "buyers/ann")).await.ok();
     assert_eq!(state["state"]["coupons"], own["coupons"]);
+    let feed = bench.send(in_acme("GET", "events")).await.ok();
+    let told = feed["events"].as_array().unwrap().iter().filter(|it| it["type"] == "promo");
+    let named = told.flat_map(|it| it["data"].as_object().unwrap().keys());
+    let names = ["campaign_created", "campaign_opened", "coupon_claimed", "campaign_ended"];
+    assert!(named.eq(names), "{feed}");
 }
 
 #[tokio::test(start_paused = true)]

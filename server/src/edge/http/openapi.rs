@@ -277,6 +277,15 @@ mod tests {
     }
 
     #[test]
+    fn regression_no_type_of_the_document_has_lost_its_fields() {
+        // The event of the feed stood there without a field: one of them had no type of its own.
+        let document = document();
+        for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+            assert_ne!(*schema, json!({ "type": "object" }), "{name} lost its fields");
+        }
+    }
+
+    #[test]
     fn every_reference_leads_somewhere() {
         fn check(value: &Value, document: &Value) {
             if let Some(Value::String(reference)) = value.get("$ref") {
