@@ -1,0 +1,283 @@
+//! Whoever looks the campaigns over when the room rests: holds the server's own figures, over HTTP
+//! and on the dashboard, and what every viewer was told and has against the feed. Owns no rule;
+//! those are the ledger's.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use hawker_protocol::object::{Campaign, CampaignCounts, CampaignMoney, CouponState};
+use hawker_protocol::reply::{Dashboard, DashboardPromo};
+use hawker_protocol::request::RoomDashboard;
+use tokio::time::{Duration, Instant, sleep};
+
+use super::host::Host;
+use super::ledger::{Counts, CouponLedger, Funder, Money};
+use super::plan::{CAMPAIGNS, NEEDED_MS, TIERS, WATCH};
+use super::scene::Scene;
+use super::story::Story;
+use super::waves::{Wave, watched_through};
+use crate::api::Api;
+use crate::audit::{Feed, Violations};
+use crate::line;
+
+/// How long figures may take to agree with the feed: viewers go on watching.
+const AGREEMENT: Duration = Duration::from_secs(15);
+
+/// What the server says of its campaigns, against its events.
+#[derive(Debug, Default)]
+pub(super) struct Standing {
+    /// Campaigns that owe more than their budget by the server's own figures.
+    pub(super) over_budget: u64,
+    pub(super) figures: u64,
+    pub(super) spent_seller_minor: u64,
+    pub(super) spent_platform_minor: u64,
+    pub(super) violations: Violations,
+}
+
+/// What viewers were told and have, against the events.
+#[derive(Debug, Default)]
+pub(super) struct Stories {
+    pub(super) progress_resets: u64,
+    pub(super) progress_ahead: u64,
+    pub(super) pushes_expected: u64,
+    pub(super) lost_pushes: u64,
+    pub(super) doubled_pushes: u64,
+    /// Worst cases of what viewers hold beyond what the budgets have for them.
+    pub(super) over_budget: u64,
+    pub(super) unfinished: u64,
+    pub(super) figures_shown: u64,
+    pub(super) coupons_in_hand: u64,
+    pub(super) violations: Violations,
+}
+
+/// Reads on until the server's figures are what the feed says, and says where they still differ
+/// after a while.
+pub(super) async fn agree(
+    host: &mut Host,
+    (scene, api): (&Scene, &Api),
+    feed: &mut Feed<CouponLedger>,
+) -> Result<Standing> {
+    let deadline = Instant::now() + AGREEMENT;
+    loop {
+        feed.read(api).await?;
+        let campaigns = api.campaigns().await?;
+        let (shop, room) = (scene.shop.clone(), scene.room.clone());
+        let said = host.ask(RoomDashboard { shop, room }).await?;
+        let said = said.map_err(|code| anyhow::anyhow!("the dashboard was refused: {code}"))?;
+        let dashboard: Dashboard = line::ok(&said)?;
+        let promo = dashboard.promo.context("a dashboard without its campaigns")?;
+        let standing = standing(&feed.ledger, &campaigns, &promo);
+        if standing.violations.count == 0 || Instant::now() > deadline {
+            return Ok(standing);
+        }
+        sleep(Duration::from_millis(200)).await;
+    }
+}
+
+fn standing(ledger: &CouponLedger, campaigns: &[Campaign], promo: &DashboardPromo) -> Standing {
+    let mut standing = Standing::default();
+    let (mut seller, mut platform) = (0, 0);
+    for (id, funder, counts, money) in ledger.campaigns() {
+        match funder {
+            Funder::Seller => seller += money.spent_minor,
+            Funder::Platform => platform += money.spent_minor,
+        }
+        let listed = campaigns.iter().find(|it| it.campaign.as_str() == id);
+        let listed_figures = listed.map(|it| (it.counts, it.money));
+        standing.compare((id, "by the list"), (counts, money), listed_figures);
+        if let Some(listed) = listed {
+            let Money { spent_minor, locked_minor, claimed_minor } = money_of(&listed.money);
+            let taken = spent_minor + locked_minor + claimed_minor;
+            let budget = i64::try_from(listed.budget_minor.0).unwrap_or(i64::MAX);
+            standing.over_budget += u64::from(taken > budget);
+        }
+        let shown = promo.campaigns.iter().find(|it| it.campaign.as_str() == id);
+        let shown_figures = shown.map(|it| (it.counts, it.money));
+        standing.compare((id, "by the dashboard"), (counts, money), shown_figures);
+        if let Some((watch, funnel)) = shown.and_then(|it| it.watch).zip(ledger.funnel(id)) {
+            standing.same((id, "watching"), funnel, (watch.started, watch.watched_ms.0));
+        }
+    }
+    let borne = (promo.seller_minor.0, promo.platform_minor.0);
+    (standing.spent_seller_minor, standing.spent_platform_minor) = borne;
+    let counted = (u64::try_from(seller).ok(), u64::try_from(platform).ok());
+    standing.same(("the shop", "cost by funder"), counted, (Some(borne.0), Some(borne.1)));
+    standing
+}
+
+fn counts_of(counts: &CampaignCounts) -> Counts {
+    Counts {
+        completed: counts.completed,
+        claimed: counts.claimed,
+        used: counts.used,
+        expired: counts.expired,
+        revoked: counts.revoked,
+        pushes: counts.pushes,
+    }
+}
+
+fn money_of(money: &CampaignMoney) -> Money {
+    let signed = |minor: hawker_protocol::number::Minor| i64::try_from(minor.0).unwrap_or(i64::MAX);
+    Money {
+        spent_minor: signed(money.spent_minor),
+        locked_minor: signed(money.locked_minor),
+        claimed_minor: signed(money.claimed_minor),
+    }
+}
+
+impl Standing {
+    fn same<T: PartialEq + std::fmt::Debug>(&mut self, what: (&str, &str), feed: T, said: T) {
+        self.figures += 1;
+        if feed != said {
+            self.violations.add(|| format!("{} {}: {said:?}, the feed {feed:?}", what.0, what.1));
+        }
+    }
+
+    fn compare(
+        &mut self,
+        what: (&str, &str),
+        (counts, money): (Counts, Money),
+        said: Option<(CampaignCounts, CampaignMoney)>,
+    ) {
+        match said {
+            Some((said_counts, said_money)) => {
+                self.same(what, counts, counts_of(&said_counts));
+                self.same(what, money, money_of(&said_money));
+            }
+            None => self.violations.add(|| format!("{} is not there {}", what.0, what.1)),
+        }
+    }
+}
+
+/// How many coupons of a campaign one buyer may have.
+pub(super) fn per_buyer(campaign: &str) -> u32 {
+    if campaign == CAMPAIGNS[TIERS] { 2 } else { 1 }
+}
+
+/// When everybody who watched must have been through with the task, if that is within the run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TaskTime {
+    pub(super) from: Instant,
+    pub(super) to: Instant,
+}
+
+impl TaskTime {
+    /// The room pauses for a fiftieth of the run; a kill may lose ten seconds, so nothing is
+    /// asked of runs with one.
+    pub(super) fn of(opened: Instant, run: Duration, was_killed: bool) -> Option<Self> {
+        let slack = run.mul_f64(0.03) + Duration::from_millis(500);
+        let needed = Duration::from_millis(NEEDED_MS) + slack;
+        let task = Self { from: opened, to: opened + needed };
+        (!was_killed && needed < run).then_some(task)
+    }
+}
+
+/// Holds every viewer's story against the feed.
+pub(super) fn judge(
+    stories: &[Story],
+    waves: &[Wave],
+    ledger: &CouponLedger,
+    task: Option<TaskTime>,
+) -> Stories {
+    let mut judged = Stories::default();
+    for story in stories {
+        judged.pushes_of(story, waves);
+        judged.figures_of(story, ledger);
+        judged.offers_of(story, ledger);
+        let through = task.is_some_and(|task| watched_through(&story.vouched, task.from, task.to));
+        if through && !ledger.is_completed(CAMPAIGNS[WATCH], &story.user) {
+            judged.unfinished += 1;
+            judged.violations.add(|| format!("{} watched enough and is not through", story.user));
+        }
+    }
+    judged.hands_of(stories, ledger);
+    judged
+}
+
+impl Stories {
+    fn pushes_of(&mut self, story: &Story, waves: &[Wave]) {
+        let user = &story.user;
+        for (number, wave) in waves.iter().enumerate() {
+            let shown = story.waves.get(&number).copied().unwrap_or(0);
+            let expected = wave.reaches(&story.stays, story.follows_since, &story.vouched);
+            self.pushes_expected += u64::from(expected);
+            if expected && shown == 0 {
+                self.lost_pushes += 1;
+                self.violations.add(|| format!("{user} was never shown push {number}"));
+            }
+            if shown > 1 {
+                self.doubled_pushes += 1;
+                self.violations.add(|| format!("{user} was shown push {number} {shown} times"));
+            }
+        }
+    }
+
+    fn figures_of(&mut self, story: &Story, ledger: &CouponLedger) {
+        let user = &story.user;
+        for reset in &story.shown.resets {
+            self.progress_resets += 1;
+            self.violations.add(|| format!("{user}: {reset}"));
+        }
+        for (campaign, watched_ms) in story.shown.figures() {
+            self.figures_shown += 1;
+            if !ledger.was_shown_right(campaign, user, watched_ms) {
+                self.progress_ahead += 1;
+                let say = || format!("{user} was shown {watched_ms} ms of {campaign}, not written");
+                self.violations.add(say);
+            }
+        }
+    }
+
+    fn offers_of(&mut self, story: &Story, ledger: &CouponLedger) {
+        for (campaign, (_, left)) in &story.left {
+            let booked = ledger.left(campaign);
+            if booked != Some(*left) {
+                let user = &story.user;
+                let say = || format!("{user} saw {left} left of {campaign}, the feed {booked:?}");
+                self.violations.add(say);
+            }
+        }
+    }
+
+    /// All that viewers have is what the feed gave them, and the budgets have it set aside.
+    fn hands_of(&mut self, stories: &[Story], ledger: &CouponLedger) {
+        let mut booked = ledger.in_hand();
+        let mut held: BTreeMap<&str, [i64; 2]> = BTreeMap::new();
+        for story in stories {
+            let Some(coupons) = &story.in_hand else {
+                booked.retain(|(buyer, _), _| *buyer != story.user);
+                continue;
+            };
+            for coupon in coupons {
+                self.coupons_in_hand += 1;
+                let worst = i64::try_from(coupon.worst_minor.0).unwrap_or(i64::MAX);
+                let (kind, place) = match coupon.state {
+                    CouponState::Claimed => ("claimed", 0),
+                    CouponState::Locked { .. } => ("locked", 1),
+                    CouponState::Used { .. } => ("used", 0),
+                    CouponState::Expired => ("expired", 0),
+                    CouponState::Revoked => ("revoked", 0),
+                };
+                held.entry(coupon.campaign.as_str()).or_default()[place] += worst;
+                let known = booked.remove(&(story.user.as_str(), coupon.coupon.as_str()));
+                if known != Some((kind, worst)) {
+                    let (user, id) = (&story.user, &coupon.coupon);
+                    let say = || format!("{user} has {id} {kind} of {worst}, the feed {known:?}");
+                    self.violations.add(say);
+                }
+            }
+        }
+        for ((buyer, coupon), state) in booked {
+            self.violations.add(|| format!("{buyer} does not have {coupon}, the feed {state:?}"));
+        }
+        for (id, _, _, money) in ledger.campaigns() {
+            let [claimed, locked] = held.get(id).copied().unwrap_or_default();
+            if claimed > money.claimed_minor || locked > money.locked_minor {
+                self.over_budget += 1;
+                let say =
+                    || format!("viewers hold {claimed} + {locked} of {id}, set aside {money:?}");
+                self.violations.add(say);
+            }
+        }
+    }
+}
