@@ -6,8 +6,8 @@ mod promo;
 
 pub use desk::{
     ChatMessage, ChatPosition, ChatReadPush, ChatRecalled, ChatSessionPush, ChatTypingPush,
-    DeskAgent, DeskAlert, DeskAssigned, DeskGap, DeskReportPush, DeskSession, DeskSettings,
-    DeskUnassigned,
+    DeskAgent, DeskAlert, DeskAssigned, DeskDismissed, DeskGap, DeskReportPush, DeskSession,
+    DeskSettings, DeskUnassigned,
 };
 pub use promo::{
     CouponChanged, CouponGranted, CouponOffered, CouponProgress, CouponReminder, DrawEntered,
@@ -130,6 +130,7 @@ pushes! {
     ChatPosition = "chat.position", Topic;
     DeskAssigned = "desk.assigned", Personal;
     DeskUnassigned = "desk.unassigned", Personal;
+    DeskDismissed = "desk.dismissed", Personal;
     DeskSession = "desk.session", Sequenced;
     DeskAgent = "desk.agent", Sequenced;
     DeskAlert = "desk.alert", Sequenced;

@@ -32,7 +32,8 @@ pub struct Publication {
     pub key: Option<Box<str>>,
     /// The key of earlier lines that nobody may be shown any more.
     pub redacts: Option<Box<str>>,
-    /// A room that the user of this (personal) topic hears no more once he has had this line.
+    /// What the user of this (personal) topic hears no more once he has had this line: a room, or
+    /// a desk with all conversations of its shop that he watches.
     pub expels: Option<Topic>,
     /// One JSON object without a line break.
     pub line: Bytes,
@@ -48,7 +49,8 @@ pub enum Class {
     Normal,
     /// Comments: a few may be missed.
     Lossy,
-    /// Totals: only the newest of each key is worth sending.
+    /// Totals: only the newest of each key is worth sending. In a user's topic: what is told again
+    /// anyway, so that it is left out where it does not fit beside what waits.
     Counter { key: Cow<'static, str> },
 }
 

@@ -2,27 +2,32 @@
 //! sequences of rooms and desks and the snapshots that joins are answered from; never decides and
 //! never writes to a socket.
 
+mod deeds;
 mod desk;
 mod desk_feed;
+mod pace;
+mod promo;
 mod room_feed;
+mod shop_feed;
 mod thinning;
+mod waves;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use dashmap::DashMap;
-use hawker_domain::command::{Role, Scope};
-use hawker_domain::id::{ProductId, RoomId, SaleId, ShopId, UserId};
-use hawker_domain::money::Currency;
+use hawker_domain::command::Role;
+use hawker_domain::id::{RoomId, ShopId, UserId};
 use hawker_domain::shop::Shop;
 use hawker_domain::view::{self, Change, Ephemeral};
-use hawker_protocol::object::{Comment, Product, Sale, SaleState};
+use hawker_protocol::limits::{DRAWS_SHOWN, OFFERS_SHOWN, WINNERS_SHOWN};
+use hawker_protocol::object::{Comment, Draw};
 use hawker_protocol::{Push, codec, push};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -33,9 +38,11 @@ use crate::engine::CommitSink;
 use crate::hub::{Snapshot, Source};
 use crate::journal::{Committed, Lease};
 use crate::wire;
-use desk::Moves;
+use deeds::Deeds;
 use desk_feed::DeskFeed;
 use room_feed::{Numbered, RoomFeed, State};
+use shop_feed::{ShopFeed, Shown};
+use waves::Waves;
 
 /// Figures of delivery.
 #[derive(Debug, Clone)]
@@ -43,10 +50,15 @@ pub struct Options {
     /// Stock of one item is told at most this often while it only counts down; a change of its
     /// state leaves at once.
     pub stock: Duration,
+    /// The same for what of coupons and draws only counts: coupons that are left, entries.
+    pub promo: Duration,
     /// Buyers' comments that a room shows a second; beyond that an even sample. 0 shows all.
     pub comments_per_s: u32,
     /// Comments in a snapshot: a screenful and some to scroll.
     pub snapshot_comments_max: usize,
+    /// Offers and draws in a snapshot; a room seldom has more than a few.
+    pub snapshot_offers_max: usize,
+    pub snapshot_draws_max: usize,
     /// Sales that are over and are still shown and kept up to date.
     pub ended_sales_max: usize,
     /// How long an ended room is still answered for.
@@ -57,17 +69,20 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             stock: Duration::from_millis(100),
+            promo: Duration::from_millis(500),
             comments_per_s: 15,
             snapshot_comments_max: 50,
+            snapshot_offers_max: OFFERS_SHOWN,
+            snapshot_draws_max: DRAWS_SHOWN,
             ended_sales_max: 10,
             keep_ended: Duration::from_secs(300),
         }
     }
 }
 
-/// How often those who wait are looked at within [`Options::stock`]: stock waits a quarter longer
-/// than it has to, at most.
-const STOCK_LOOKS: u32 = 4;
+/// How often rooms in which something waits are looked at within [`Options::stock`]: it waits a
+/// quarter of that longer than it has to, at most.
+const LOOKS: u32 = 4;
 
 /// How often rooms that ended are looked at.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -81,50 +96,30 @@ pub struct Delivery {
     shops: DashMap<ShopId, Arc<Mutex<ShopFeed>>>,
     rooms: DashMap<Topic, Arc<RoomFeed>>,
     desks: DashMap<Topic, Arc<DeskFeed>>,
-    /// Rooms whose stock waits for its turn.
-    stock_waits: Mutex<Vec<Arc<RoomFeed>>>,
-    stock_arrived: Notify,
-}
-
-/// What rooms of one shop share, and its desk.
-struct ShopFeed {
-    id: ShopId,
-    currency: Currency,
-    epoch: u64,
-    desk: Arc<DeskFeed>,
-    /// Rooms that have not ended.
-    rooms: BTreeMap<RoomId, Arc<RoomFeed>>,
-    products: BTreeMap<ProductId, view::ProductView>,
-    /// Sales that are not over, and the newest that are: a late payment still moves their units.
-    sales: BTreeMap<SaleId, Shown>,
-    /// Those that are over, the oldest first.
-    over: VecDeque<SaleId>,
-}
-
-/// A sale as its rooms see it.
-struct Shown {
-    scope: Scope,
-    sale: Sale,
+    /// Rooms in which something waits for its turn.
+    waits: Mutex<Vec<Arc<RoomFeed>>>,
+    arrived: Notify,
+    waves: Waves,
 }
 
 impl Delivery {
     pub fn new(options: Options, bus: Arc<dyn Bus>, clock: Clock) -> Arc<Self> {
         let (shops, rooms, desks) = (DashMap::new(), DashMap::new(), DashMap::new());
-        let (stock_waits, stock_arrived) = (Mutex::default(), Notify::new());
-        Arc::new(Self { options, bus, clock, shops, rooms, desks, stock_waits, stock_arrived })
+        let (waits, arrived, waves) = (Mutex::default(), Notify::new(), Waves::default());
+        Arc::new(Self { options, bus, clock, shops, rooms, desks, waits, arrived, waves })
     }
 
-    /// Tells stock that waits and forgets rooms that ended, until the process ends.
+    /// Tells what waits and forgets rooms that ended, until the process ends.
     pub async fn run(self: Arc<Self>) {
-        tokio::join!(self.tell_stock(), self.sweep());
+        tokio::join!(self.tell_rooms(), self.tell_waves(), self.sweep());
     }
 
-    /// Sleeps while no stock waits.
-    async fn tell_stock(&self) {
+    /// Sleeps while nothing waits.
+    async fn tell_rooms(&self) {
         loop {
-            self.stock_arrived.notified().await;
-            tokio::time::sleep(self.options.stock / STOCK_LOOKS).await;
-            self.tell_waiting_stock(Instant::now());
+            self.arrived.notified().await;
+            tokio::time::sleep(self.options.stock / LOOKS).await;
+            self.tell_waiting(Instant::now());
         }
     }
 
@@ -136,15 +131,15 @@ impl Delivery {
         }
     }
 
-    fn tell_waiting_stock(&self, now: Instant) {
+    fn tell_waiting(&self, now: Instant) {
         // The list is free again before anybody is put on it.
-        let waiting = std::mem::take(&mut *lock(&self.stock_waits));
+        let waiting = std::mem::take(&mut *lock(&self.waits));
         // A new owner's feed knows what the old one had still to tell.
         let reigns = |feed: &Arc<RoomFeed>| {
             self.rooms.get(&feed.topic).is_some_and(|current| Arc::ptr_eq(&current, feed))
         };
         for feed in waiting.into_iter().filter(reigns) {
-            self.publish_stock(&feed, |room| room.take_due_stock(now, self.options.stock));
+            self.publish_paced(&feed, |room| room.take_due(now));
         }
     }
 
@@ -167,7 +162,7 @@ impl Delivery {
         self.bus.publish(Publication { topic, epoch, seq, class, key, redacts, expels, line });
     }
 
-    fn on_change(&self, shop: &mut ShopFeed, change: Change, moves: &Moves) {
+    fn on_change(&self, shop: &mut ShopFeed, change: Change, deeds: &Deeds) {
         let id = wire::id(shop.id.clone());
         match change {
             Change::Shop(_) => {}
@@ -177,9 +172,12 @@ impl Delivery {
             Change::Stock(stock) => self.on_stock(shop, &stock),
             Change::Reservation(view) => {
                 let reservation = wire::reservation(&view);
-                let push = push::ReservationPush { shop: id, reservation };
+                let push = push::ReservationPush { shop: id, reservation }.into();
+                if deeds.is_drawn(&view.reservation) {
+                    return self.tell_all(vec![view.buyer], &push);
+                }
                 // The reply told whoever made it; only his other connections need it.
-                self.tell(&view.buyer, &push.into(), view.version == 1);
+                self.tell(&view.buyer, &push, view.version == 1);
             }
             Change::Order(view) => {
                 let push = push::OrderPush { shop: id, order: wire::order(&view) };
@@ -192,7 +190,7 @@ impl Delivery {
             Change::SaleReminder { sale, text, starts_at, buyers } => {
                 let (sale, starts_at) = (wire::id(sale), wire::at(starts_at));
                 let push = push::SaleReminder { shop: id, sale, text, starts_at }.into();
-                buyers.iter().for_each(|buyer| self.tell(buyer, &push, false));
+                self.tell_all(buyers, &push);
             }
             Change::OrderReminder { order, buyer, pay_by } => {
                 let (order, pay_by) = (wire::id(order), wire::at(pay_by));
@@ -209,9 +207,8 @@ impl Delivery {
                 let banned = Publication { expels: Some(topic), ..personal(&user, &push) };
                 self.bus.publish(banned);
             }
-            Change::Desk(change) => self.on_desk(shop, &change, moves),
-            // Coupons and draws are in no feed yet: their people ask, and are told by nobody.
-            Change::Promo(_) => {}
+            Change::Desk(change) => self.on_desk(shop, &change, &deeds.moves),
+            Change::Promo(change) => self.on_promo(shop, change),
         }
     }
 
@@ -243,6 +240,7 @@ impl Delivery {
             for shown in shop.sales.values().filter(shows) {
                 self.publish(&feed, |state| state.on_sale(&shown.sale));
             }
+            self.show_offers(shop, &feed, &room.room);
             return;
         };
         self.publish(&feed, |state| state.on_room(room, products));
@@ -253,10 +251,17 @@ impl Delivery {
 
     /// A room that was open before this process or this lease. One line tells everybody who
     /// watches that the numbers are new; the rest is in the snapshot he gets for it.
-    fn reopen(&self, shop: &mut ShopFeed, room: &view::RoomView, comments: VecDeque<Comment>) {
+    fn reopen(
+        &self,
+        shop: &mut ShopFeed,
+        room: &view::RoomView,
+        comments: VecDeque<Comment>,
+        draws: impl Iterator<Item = Draw>,
+    ) {
         let feed = self.new_feed(shop, room);
         let shown = shop.sales.values().filter(|it| it.is_in(&room.room));
         feed.recall(shown.map(|it| &it.sale), comments);
+        feed.recall_promo(shop.offers_in(&room.room), draws);
         let feed = self.open(shop, room, feed);
         let products = shop.products_of(&room.bag);
         self.publish(&feed, |state| state.on_room(room, products));
@@ -300,7 +305,7 @@ impl Delivery {
     }
 
     fn on_stock(&self, shop: &mut ShopFeed, stock: &view::StockView) {
-        let (now, interval) = (Instant::now(), self.options.stock);
+        let now = Instant::now();
         let Some(shown) = shop.sales.get_mut(&stock.sale) else { return };
         if let Some(item) = room_feed::item_mut(&mut shown.sale, &wire::id(stock.sku.clone())) {
             wire::update_stock_item(item, stock);
@@ -310,12 +315,12 @@ impl Delivery {
         }
         let Some(shown) = shop.sales.get(&stock.sale) else { return };
         for feed in shop.rooms_of(&shown.scope) {
-            self.publish_stock(feed, |room| room.on_stock(stock, now, interval));
+            self.publish_paced(feed, |room| room.on_stock(stock, now));
         }
     }
 
-    /// Publishes, and remembers the room if stock waits in it now.
-    fn publish_stock(
+    /// Publishes, and remembers the room if something waits in it now.
+    fn publish_paced(
         &self,
         feed: &Arc<RoomFeed>,
         change: impl FnOnce(&mut State) -> Vec<Numbered>,
@@ -327,8 +332,8 @@ impl Delivery {
             lines
         });
         if waits {
-            lock(&self.stock_waits).push(feed.clone());
-            self.stock_arrived.notify_one();
+            lock(&self.waits).push(feed.clone());
+            self.arrived.notify_one();
         }
     }
 
@@ -361,18 +366,18 @@ impl Delivery {
     }
 }
 
-fn is_over(state: view::SaleState) -> bool {
-    matches!(state, view::SaleState::Ended | view::SaleState::Cancelled)
-}
-
 fn personal(user: &UserId, push: &Push) -> Publication {
     Publication { line: encode(push), ..to_user(user) }
 }
 
 /// A line of its own for each of a user's connections, still without the line.
 fn to_user(user: &UserId) -> Publication {
+    personal_to(Topic::user(user))
+}
+
+fn personal_to(topic: Topic) -> Publication {
     Publication {
-        topic: Topic::user(user),
+        topic,
         epoch: 0,
         seq: None,
         class: Class::Critical,
@@ -380,55 +385,6 @@ fn to_user(user: &UserId) -> Publication {
         redacts: None,
         expels: None,
         line: Bytes::new(),
-    }
-}
-
-impl ShopFeed {
-    fn new(id: ShopId, currency: Currency, desk: Arc<DeskFeed>) -> Self {
-        let (rooms, products, sales) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let (epoch, over) = (desk.epoch, VecDeque::new());
-        Self { id, currency, epoch, desk, rooms, products, sales, over }
-    }
-
-    /// The sales that are not over, and the newest that ended: a shop's past is nobody's news.
-    fn recall_sales(&mut self, shop: &Shop, ended_max: usize) {
-        let views: Vec<_> = shop.sales().filter_map(|sale| shop.sale_view(sale)).collect();
-        let of_the_past = |view: &&view::SaleView| view.state == view::SaleState::Ended;
-        let mut ended: Vec<_> = views.iter().filter(of_the_past).collect();
-        ended.sort_by_key(|view| view.ends_at);
-        let ended = ended.split_off(ended.len().saturating_sub(ended_max));
-        self.over = ended.iter().map(|view| view.sale.clone()).collect();
-        let ahead = views.iter().filter(|view| !is_over(view.state));
-        for view in ahead.chain(ended) {
-            let shown = Shown { scope: view.scope.clone(), sale: wire::sale_push(view) };
-            self.sales.insert(view.sale.clone(), shown);
-        }
-    }
-
-    /// The rooms a sale is shown in.
-    fn rooms_of(&self, scope: &Scope) -> Vec<&Arc<RoomFeed>> {
-        match scope {
-            Scope::AllRooms => self.rooms.values().collect(),
-            Scope::Rooms(rooms) => rooms.iter().filter_map(|room| self.rooms.get(room)).collect(),
-        }
-    }
-
-    fn products_of(&self, bag: &[ProductId]) -> Vec<Product> {
-        let known = bag.iter().filter_map(|product| self.products.get(product));
-        known.map(|product| wire::product(product, &self.currency)).collect()
-    }
-}
-
-impl Shown {
-    fn is_over(&self) -> bool {
-        matches!(self.sale.state, SaleState::Ended | SaleState::Cancelled)
-    }
-
-    fn is_in(&self, room: &RoomId) -> bool {
-        match &self.scope {
-            Scope::AllRooms => true,
-            Scope::Rooms(rooms) => rooms.contains(room),
-        }
     }
 }
 
@@ -453,9 +409,12 @@ impl CommitSink for Delivery {
         feed.products = products.collect();
         let open = |room: &view::RoomView| room.state != view::RoomState::Ended;
         feed.recall_sales(shop, self.options.ended_sales_max);
+        feed.recall_offers(shop);
+        let draws = shop.draws();
         for room in shop.rooms().iter().filter(|room| open(room)) {
             let kept = shop.kept_comments(&room.room).map(wire::comment).collect();
-            self.reopen(&mut feed, room, kept);
+            let its = draws.iter().filter(|draw| draw.room == room.room);
+            self.reopen(&mut feed, room, kept, its.map(|it| wire::draw(it, WINNERS_SHOWN)));
         }
         self.shops.insert(shop.id().clone(), Arc::new(Mutex::new(feed)));
     }
@@ -476,10 +435,11 @@ impl CommitSink for Delivery {
             (None, _) => return,
         };
         let mut shop = lock(&shop);
-        let moves = Moves::of(committed.entries());
-        moves.sort(&mut changes);
+        let deeds = Deeds::of(committed.entries());
+        self.dismiss(&shop, &deeds);
+        deeds.sort(&mut changes);
         for change in changes {
-            self.on_change(&mut shop, change, &moves);
+            self.on_change(&mut shop, change, &deeds);
         }
         // Not before the batch is through: what ends with a room is told in it.
         shop.rooms.retain(|_, feed| !feed.has_ended());
@@ -516,7 +476,7 @@ impl Source for Delivery {
                 Some(feed.snapshot(&self.clock))
             }
             // They are what documents hold.
-            Target::User(_) | Target::Conversation { .. } => None,
+            Target::User(_) | Target::Users(_) | Target::Conversation { .. } => None,
         }
     }
 

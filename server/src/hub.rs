@@ -162,16 +162,35 @@ impl Hub {
         }
     }
 
-    fn on_personal(&self, user: &UserId, publication: &Publication) {
-        let is_echo = publication.class == Class::Normal;
-        if is_echo && self.connections.count_of(user) <= 1 {
-            return;
+    fn on_personal(&self, users: &[UserId], publication: &Publication) {
+        let frame = Frame::line(&publication.line);
+        for user in users {
+            self.connections.tell(user, &frame, &publication.class);
         }
-        self.connections.send_to_user(user, &Frame::line(&publication.line), None);
-        let room = publication.expels.as_ref().and_then(|topic| self.rooms.get(topic));
-        if let Some(room) = room.map(|room| Arc::clone(&room)) {
-            room.expel(user);
+        if let Some(topic) = &publication.expels {
+            users.iter().for_each(|user| self.expel(user, topic));
         }
+    }
+
+    /// Whoever works at a desk no more does not hear the shop's conversations either.
+    fn expel(&self, user: &UserId, from: &Topic) {
+        let rooms: Vec<_> = match from.target() {
+            Target::Desk(desk) => {
+                let is_its = |topic: &Topic| match topic.target() {
+                    Target::Desk(shop) | Target::Conversation { shop, .. } => shop == desk,
+                    Target::Room { .. } | Target::User(_) | Target::Users(_) => false,
+                };
+                let rooms = self.rooms.iter().filter(|room| is_its(room.key()));
+                rooms.map(|room| Arc::clone(&room)).collect()
+            }
+            Target::Room { .. }
+            | Target::Conversation { .. }
+            | Target::User(_)
+            | Target::Users(_) => {
+                self.rooms.get(from).map(|room| Arc::clone(&room)).into_iter().collect()
+            }
+        };
+        rooms.iter().for_each(|room| room.expel(user));
     }
 
     fn room(&self, topic: &Topic) -> Arc<Room> {
@@ -190,7 +209,10 @@ impl Hub {
 impl Subscriber for Hub {
     fn on_publication(&self, mut publication: Publication) {
         let needs_listeners = match publication.topic.target() {
-            Target::User(user) => return self.on_personal(user, &publication),
+            Target::User(user) => {
+                return self.on_personal(std::slice::from_ref(user), &publication);
+            }
+            Target::Users(users) => return self.on_personal(users, &publication),
             // There is one for each buyer who ever wrote: nothing is kept for whom nobody watches.
             Target::Desk(_) | Target::Conversation { .. } => publication.seq.is_none(),
             Target::Room { .. } => false,

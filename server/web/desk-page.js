@@ -131,6 +131,7 @@ const onLink = {
     talk.onPush(push);
     if (push.type === "desk.settings" && push.texts_changed) loadTexts();
     if (push.type === "desk.assigned") toast("new chat", push.session.buyer);
+    if (push.type === "desk.dismissed") banner("You work at this desk no more.");
   },
   stale(topic) {
     talk.onStale(topic);

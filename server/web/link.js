@@ -408,6 +408,7 @@ export class Link {
       this.#onSnapshot(push.snapshot);
     } else {
       if (push.type === "room.banned") this.#topics.forget((topic) => topic.startsWith("room:"));
+      if (push.type === "desk.dismissed") this.#topics.forget((topic) => topic.startsWith("desk:"));
       this.#emit("push", push);
     }
   }

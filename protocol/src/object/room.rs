@@ -114,11 +114,12 @@ pub struct RoomSnapshot {
     pub products: Vec<Product>,
     /// Sales that are announced or running here, and those that ended lately.
     pub sales: Vec<Sale>,
-    /// Coupon campaigns that are announced here or can be claimed from.
+    /// Coupon campaigns that are announced here or can be claimed from: the newest first, at most
+    /// 20. `coupon.list` has the others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[ts(as = "Option<Vec<Offer>>", optional)]
     pub offers: Vec<Offer>,
-    /// Lucky draws of the room that are not done.
+    /// Lucky draws of the room that are not done: the one that closes last first, at most 5.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[ts(as = "Option<Vec<Draw>>", optional)]
     pub draws: Vec<Draw>,

@@ -208,6 +208,7 @@ pub struct Me {
     /// Muted in this room until then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub muted_until: Option<EpochMs>,
+    /// Holds, and claims that wait for the draw of their sale.
     pub reservations: Vec<Reservation>,
     pub orders: Vec<Order>,
     pub waiting: Vec<Waiting>,
@@ -228,6 +229,10 @@ pub struct Me {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[ts(as = "Option<Vec<Id>>", optional)]
     pub campaign_reminders: Vec<Id>,
+    /// Running draws that he is in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(as = "Option<Vec<Id>>", optional)]
+    pub entered: Vec<Id>,
 }
 
 component!(

@@ -65,6 +65,13 @@ pub struct DeskUnassigned {
     pub session: Session,
 }
 
+/// `desk.dismissed`: the shop lets you work at its desk no more. You hear neither the desk nor the
+/// conversations that you watched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+pub struct DeskDismissed {
+    pub shop: Id,
+}
+
 /// `desk.session`: a session looks different.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
 pub struct DeskSession {

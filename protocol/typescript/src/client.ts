@@ -413,6 +413,9 @@ export class Client {
       return;
     }
     if (push.type === "room.banned") this.#topics.leave(`room:${push.shop}/${push.room}`);
+    if (push.type === "desk.dismissed") {
+      this.#topics.leaveDesk(push.shop, `conversation:${push.shop}/${this.#user}`);
+    }
     if (push.type === "desk.unassigned") {
       this.#topics.unassigned(`conversation:${push.shop}/${push.session.buyer}`);
     }

@@ -930,6 +930,12 @@ export type DeskClose = { shop: string, command_id: string, session: number,
 epoch: number, };
 
 /**
+ * `desk.dismissed`: the shop lets you work at its desk no more. You hear neither the desk nor the
+ * conversations that you watched.
+ */
+export type DeskDismissed = { shop: string, };
+
+/**
  * What was said, as evidence.
  */
 export type DeskExport = { shop: string, of: ExportOf, 
@@ -1529,7 +1535,11 @@ export type Me = { following: boolean,
 /**
  * Muted in this room until then.
  */
-muted_until?: number, reservations: Array<Reservation>, orders: Array<Order>, waiting: Array<Waiting>, 
+muted_until?: number, 
+/**
+ * Holds, and claims that wait for the draw of their sale.
+ */
+reservations: Array<Reservation>, orders: Array<Order>, waiting: Array<Waiting>, 
 /**
  * Sales whose start the buyer wants to be told.
  */
@@ -1545,7 +1555,11 @@ granted?: Array<string>, progress?: Array<Progress>,
 /**
  * Campaigns whose opening he wants to be told.
  */
-campaign_reminders?: Array<string>, };
+campaign_reminders?: Array<string>, 
+/**
+ * Running draws that he is in.
+ */
+entered?: Array<string>, };
 
 export type Message = { 
 /**
@@ -2364,11 +2378,12 @@ products: Array<Product>,
  */
 sales: Array<Sale>, 
 /**
- * Coupon campaigns that are announced here or can be claimed from.
+ * Coupon campaigns that are announced here or can be claimed from: the newest first, at most
+ * 20. `coupon.list` has the others.
  */
 offers?: Array<Offer>, 
 /**
- * Lucky draws of the room that are not done.
+ * Lucky draws of the room that are not done: the one that closes last first, at most 5.
  */
 draws?: Array<Draw>, viewers: number, 
 /**
@@ -3233,6 +3248,7 @@ export type Push =
   | ({ type: "chat.position"; topic: string } & ChatPosition)
   | ({ type: "desk.assigned" } & DeskAssigned)
   | ({ type: "desk.unassigned" } & DeskUnassigned)
+  | ({ type: "desk.dismissed" } & DeskDismissed)
   | ({ type: "desk.session"; topic: string; seq: number } & DeskSession)
   | ({ type: "desk.agent"; topic: string; seq: number } & DeskAgent)
   | ({ type: "desk.alert"; topic: string; seq: number } & DeskAlert)

@@ -164,6 +164,17 @@ describe("the desk", () => {
     assert.deepEqual(FakeSocket.last.asked("hello").resume, [{ topic: CHAT, epoch: "1", seq: 3 }]);
   });
 
+  test("whoever is dismissed resumes neither, and hears that he was", async () => {
+    const { seen } = await atDesk();
+    FakeSocket.last.says(said(41, OTHER_CHAT), said(3));
+    FakeSocket.last.says({ type: "desk.dismissed", shop: "acme" });
+    FakeSocket.last.drops(1006);
+    mock.timers.tick(500);
+    await FakeSocket.last.welcomes();
+    assert.deepEqual(FakeSocket.last.asked("hello").resume, [{ topic: CHAT, epoch: "1", seq: 3 }]);
+    assert.deepEqual(seqs(seen), [41, 3, "desk.dismissed"]);
+  });
+
   test("of many conversations those heard of last are resumed, and the others not lost", async () => {
     const { seen } = await atDesk();
     const topic = (buyer) => `conversation:acme/b${buyer}`;

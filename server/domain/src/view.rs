@@ -22,7 +22,7 @@ use crate::time::{Millis, SpanMs};
 use desk::PositionView;
 
 pub use desk::DeskChange;
-pub use promo::PromoChange;
+pub use promo::{PromoBuyerView, PromoChange};
 
 /// Something that looks different after a batch. Carries the newest state, not the difference.
 #[derive(Debug, Clone, PartialEq)]
@@ -308,4 +308,5 @@ pub struct BuyerView {
     pub orders: Vec<OrderView>,
     pub waiting: Vec<WaitingView>,
     pub reminders: Vec<SaleId>,
+    pub promo: PromoBuyerView,
 }

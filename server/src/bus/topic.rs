@@ -22,6 +22,8 @@ pub enum Target {
     Room { shop: ShopId, room: RoomId },
     /// Every connection of one user.
     User(UserId),
+    /// Every connection of each of them: one line for many.
+    Users(Arc<[UserId]>),
     /// The staff who watch a shop's desk.
     Desk(ShopId),
     /// Whoever watches the conversation of a shop with a buyer: he, and the staff who serve him.
@@ -40,6 +42,11 @@ impl Topic {
 
     pub fn user(user: &UserId) -> Self {
         Self::new(format!("user:{user}"), Target::User(user.clone()))
+    }
+
+    /// Many users under one name: whoever they are, they are no room and have no history.
+    pub fn users(users: impl Into<Arc<[UserId]>>) -> Self {
+        Self::new("users".to_owned(), Target::Users(users.into()))
     }
 
     pub fn desk(shop: &ShopId) -> Self {
@@ -131,7 +138,16 @@ mod tests {
     #[test]
     fn a_client_cannot_name_a_topic_that_is_none_or_somebody_elses_own() {
         let rooms = ["room:acme", "room:/r1", "room:acme/", "room:a/b/c", "acme/r1", ""];
-        let others = ["user:ann", "user:acme/ann", "desk:", "desk:acme/r1", "desk", "Desk:acme"];
+        let others = [
+            "user:ann",
+            "user:acme/ann",
+            "users",
+            "users:ann",
+            "desk:",
+            "desk:acme/r1",
+            "desk",
+            "Desk:acme",
+        ];
         let conversations = ["conversation:acme", "conversation:/ann", "conversation:acme/a/b"];
         for text in rooms.iter().chain(&others).chain(&conversations) {
             assert_eq!(Topic::parse(text), None, "{text:?}");

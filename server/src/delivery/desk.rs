@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use hawker_domain::event::desk::{
     AssignReason, DeskEvent, Sender, SessionAssigned, SessionOpened, Side,
 };
-use hawker_domain::event::{Entry, Event};
 use hawker_domain::id::{SessionId, ShopId, UserId};
 use hawker_domain::view::desk::{
     ConversationView, MessageView, PositionView, SessionState, SessionView,
@@ -49,17 +48,7 @@ struct Said<'a> {
 }
 
 impl Moves {
-    pub(super) fn of(entries: &[Entry]) -> Self {
-        let mut moves = Self::default();
-        for event in entries.iter().flat_map(|entry| &entry.events) {
-            if let Event::Desk(event) = event {
-                moves.on_event(event);
-            }
-        }
-        moves
-    }
-
-    fn on_event(&mut self, event: &DeskEvent) {
+    pub(super) fn on_event(&mut self, event: &DeskEvent) {
         match event {
             DeskEvent::SessionAssigned(SessionAssigned { session, .. }) => {
                 self.assigned.insert(*session);

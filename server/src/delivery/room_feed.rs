@@ -1,21 +1,29 @@
 //! One room as everybody in it may see it: its newest state, its numbering, its snapshot.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::{Mutex, MutexGuard};
+mod promo;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
 use hawker_domain::id::{CommentId, ShopId};
 use hawker_domain::view;
-use hawker_protocol::object::{Comment, Product, Room, RoomSnapshot, Sale, SaleState, StockItem};
+use hawker_protocol::object::{
+    Comment, Draw, Offer, Product, Room, RoomSnapshot, Sale, SaleState, StockItem,
+};
 use hawker_protocol::{Id, Push, codec, push};
 use tokio::time::Instant;
 
+use super::pace::Pace;
 use super::thinning::Thinning;
 use super::{Options, lock, without_line_feed};
 use crate::bus::{Class, Topic};
 use crate::hub::Snapshot;
 use crate::wire;
+use promo::Promo;
+
+pub(super) use promo::{Turn, is_shown};
 
 /// A room's feed. Two locks: who holds the turn publishes, in the order in which he numbered;
 /// the state is locked only for moments, since joins ask for the snapshot meanwhile.
@@ -48,10 +56,10 @@ pub(super) struct State {
     thinning: Thinning,
     ended_sales_max: usize,
     viewers: u64,
-    /// Items whose stock changed and was not told yet.
-    stock_dirty: BTreeSet<(Id, Id)>,
-    stock_listed: bool,
-    stock_told_at: Option<Instant>,
+    stock: Pace<(Id, Id)>,
+    promo: Promo,
+    /// The room is on the list of those in which something waits.
+    listed: bool,
     ended_at: Option<Instant>,
     /// The snapshot as bytes, until something changes.
     encoded: Option<Bytes>,
@@ -81,9 +89,9 @@ impl RoomFeed {
             thinning: Thinning::new(options.comments_per_s),
             ended_sales_max: options.ended_sales_max,
             viewers: 0,
-            stock_dirty: BTreeSet::new(),
-            stock_listed: false,
-            stock_told_at: None,
+            stock: Pace::new(options.stock),
+            promo: Promo::new(options),
+            listed: false,
             ended_at: None,
             encoded: None,
         };
@@ -101,6 +109,15 @@ impl RoomFeed {
         state.sales.extend(shown.map(|sale| (sale.sale.clone(), sale)));
         comments.drain(..comments.len().saturating_sub(state.comments_max));
         state.comments = comments;
+    }
+
+    /// The same for coupons and draws.
+    pub(super) fn recall_promo(
+        &self,
+        offers: Vec<(u64, Arc<Offer>)>,
+        draws: impl Iterator<Item = Draw>,
+    ) {
+        lock(&self.state).promo.recall(offers, draws);
     }
 
     /// The right to publish to this room.
@@ -179,7 +196,7 @@ impl State {
             return Vec::new();
         }
         // The sale says it all, newer than what waited.
-        self.stock_dirty.retain(|(waiting, _)| *waiting != sale.sale);
+        self.stock.forget(|(waiting, _)| *waiting == sale.sale);
         self.sales.insert(sale.sale.clone(), sale.clone());
         self.drop_old_sales();
         vec![self.number(&push::RoomSale { sale: sale.clone() }.into(), Class::Critical)]
@@ -196,12 +213,7 @@ impl State {
     /// Units moved. A change of the item's state leaves at once, followed by the sale where that is
     /// sold out or live again with it, and so does the first move after quiet; what follows closely
     /// waits for its turn and is told with the newest figures only.
-    pub(super) fn on_stock(
-        &mut self,
-        stock: &view::StockView,
-        now: Instant,
-        interval: Duration,
-    ) -> Vec<Numbered> {
+    pub(super) fn on_stock(&mut self, stock: &view::StockView, now: Instant) -> Vec<Numbered> {
         let (sale, sku) = (wire::id(stock.sale.clone()), wire::id(stock.sku.clone()));
         let Some(item) = self.sales.get_mut(&sale).and_then(|it| item_mut(it, &sku)) else {
             return Vec::new();
@@ -213,7 +225,7 @@ impl State {
         }
         let turned = item.state != before.state;
         self.encoded = None;
-        self.stock_dirty.insert((sale.clone(), sku));
+        self.stock.note((sale.clone(), sku));
         if let Some(sale) = self.sales.get_mut(&sale).filter(|sale| wire::turns(sale, stock)) {
             wire::turn_sale(sale, stock);
             let sale = sale.clone();
@@ -221,33 +233,27 @@ impl State {
             lines.push(self.number(&push::RoomSale { sale }.into(), Class::Critical));
             return lines;
         }
-        if turned || self.is_stock_due(now, interval) { self.take_stock(now) } else { Vec::new() }
+        if turned || self.stock.is_due(now) { self.take_stock(now) } else { Vec::new() }
     }
 
-    fn is_stock_due(&self, now: Instant, interval: Duration) -> bool {
-        self.stock_told_at.is_none_or(|told| now.duration_since(told) >= interval)
-    }
-
-    /// Whether stock waits and nobody has put the room on the list yet.
+    /// Whether something waits and nobody has put the room on the list yet.
     pub(super) fn starts_to_wait(&mut self) -> bool {
-        let starts = !self.stock_dirty.is_empty() && !self.stock_listed;
-        self.stock_listed |= starts;
+        let starts = !(self.stock.is_quiet() && self.promo.is_quiet()) && !self.listed;
+        self.listed |= starts;
         starts
     }
 
-    /// Tells what waits if it has waited long enough; the room is off the list until it is put
-    /// there again.
-    pub(super) fn take_due_stock(&mut self, now: Instant, interval: Duration) -> Vec<Numbered> {
-        self.stock_listed = false;
-        if self.is_stock_due(now, interval) { self.take_stock(now) } else { Vec::new() }
+    /// Tells what has waited long enough; the room is off the list until it is put there again.
+    pub(super) fn take_due(&mut self, now: Instant) -> Vec<Numbered> {
+        self.listed = false;
+        let mut lines = if self.stock.is_due(now) { self.take_stock(now) } else { Vec::new() };
+        lines.extend(self.take_due_promo(now));
+        lines
     }
 
     /// Tells all stock that waits.
     fn take_stock(&mut self, now: Instant) -> Vec<Numbered> {
-        if !self.stock_dirty.is_empty() {
-            self.stock_told_at = Some(now);
-        }
-        let waiting = std::mem::take(&mut self.stock_dirty);
+        let waiting = self.stock.take(now);
         let mut lines = Vec::with_capacity(waiting.len());
         for (sale, sku) in waiting {
             let item = self.sales.get_mut(&sale).and_then(|sale| item_mut(sale, &sku));
@@ -339,8 +345,8 @@ impl State {
             currency: self.currency.clone(),
             products: self.products.values().cloned().collect(),
             sales: self.sales.values().cloned().collect(),
-            offers: Vec::new(),
-            draws: Vec::new(),
+            offers: self.promo.offers(),
+            draws: self.promo.draws(),
             viewers: self.viewers,
             comments: self.comments.iter().cloned().collect(),
         };

@@ -3,10 +3,14 @@
 
 mod client;
 mod desk;
+mod draws;
 mod histories;
+mod offers;
 mod people;
+mod stage;
 mod stock;
 mod thinning;
+mod watching;
 
 use std::collections::BTreeSet;
 

@@ -168,6 +168,7 @@ impl Service {
                 media_type: file.media_type.as_str(),
                 size_bytes: file.size_bytes,
             }),
+            commitment: None,
         };
         let Some(translated) = wire::translate(request, &ask) else {
             return Ok(Prepared::Read(Box::new(Read { shop, identity: identity.clone() })));
@@ -234,10 +235,19 @@ impl Service {
     ) -> Result<Answer, Refusal> {
         let found = self.ask_as(shop, actor, move |shop, now| {
             let view = shop.room_view(&room)?;
-            Some((view, shop.sales_in(&room), shop.currency().clone(), now))
+            let campaigns = shop.campaigns().into_iter();
+            let own = campaigns.filter(|it| wire::is_in_room(&it.spec.rooms, &room));
+            let watched = own.map(|it| {
+                let watch = wire::is_watched(&it).then(|| shop.watch_task_view(&it.campaign));
+                (it, watch.flatten())
+            });
+            let promo = wire::dashboard_promo(&watched.collect::<Vec<_>>());
+            Some((view, shop.sales_in(&room), promo, shop.currency().clone(), now))
         });
-        let (room, sales, currency, now) = found.await?.ok_or(Refusal::new(Code::RoomUnknown))?;
-        Ok(wire::dashboard(&room, &sales, &currency, now).into())
+        let found = found.await?.ok_or(Refusal::new(Code::RoomUnknown))?;
+        let (room, sales, promo, currency, now) = found;
+        let promo = Some(promo).filter(|promo| !promo.campaigns.is_empty());
+        Ok(wire::dashboard(&room, &sales, promo, &currency, now).into())
     }
 
     async fn own_orders(

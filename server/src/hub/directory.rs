@@ -7,7 +7,7 @@ use dashmap::DashMap;
 
 use super::connection::{Connection, ConnectionId};
 use super::frame::Frame;
-use crate::bus::UserId;
+use crate::bus::{Class, UserId};
 
 /// The identified connections of a node.
 #[derive(Debug, Default)]
@@ -64,19 +64,19 @@ impl Connections {
         self.by_user.get(user).map_or(0, |connections| connections.len())
     }
 
-    /// Sends to each of a user's connections but `except`; returns how many there were.
-    pub fn send_to_user(
-        &self,
-        user: &UserId,
-        frame: &Frame,
-        except: Option<ConnectionId>,
-    ) -> usize {
-        let mut connections = self.of(user);
-        connections.retain(|connection| Some(connection.id()) != except);
-        for connection in &connections {
-            connection.send(frame);
+    /// Sends to each of a user's connections what [`Class`] says of a user's own topic.
+    pub(super) fn tell(&self, user: &UserId, frame: &Frame, class: &Class) {
+        let connections = self.of(user);
+        let is_echo = *class == Class::Normal;
+        if is_echo && connections.len() <= 1 {
+            return;
         }
-        connections.len()
+        for connection in &connections {
+            match class {
+                Class::Critical | Class::Normal => connection.send(frame),
+                Class::Lossy | Class::Counter { .. } => connection.offer(frame),
+            };
+        }
     }
 
     /// Closes each of a user's connections: a ban, a revoked token.

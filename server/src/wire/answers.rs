@@ -4,11 +4,14 @@ use hawker_domain::event::Event;
 use hawker_domain::event::desk::DeskEvent;
 use hawker_domain::money::Currency;
 use hawker_domain::time::Millis;
-use hawker_domain::view::{Change, DeskChange, RoomView, SaleView};
+use hawker_domain::view::{Change, DeskChange, PromoChange, RoomView, SaleView};
 use hawker_protocol::number::Minor;
 use hawker_protocol::{Answer, Code, Id, Refusal, Request, reply};
 
-use super::{desk, from_wire, to_wire};
+use super::{desk, from_wire, promo, to_wire};
+
+/// Winners that a draw is shown with; over HTTP there are all.
+pub const DRAW_WINNERS_SHOWN: usize = 50;
 
 /// The `ok` of a request whose command was accepted: what happened, and what is there now. With
 /// `existing` it was there before.
@@ -45,6 +48,9 @@ pub fn answer(
             reply::Waitlisted { waiting: to_wire::waiting(&waiting) }.into()
         }
         Some(Change::Order(order)) => reply::OrderChanged { order: to_wire::order(&order) }.into(),
+        Some(Change::Promo(change)) => {
+            return of_promo(request, change).ok_or_else(|| unanswered(request));
+        }
         Some(Change::Desk(change)) => {
             return of_desk(request, &change).ok_or_else(|| unanswered(request));
         }
@@ -55,8 +61,7 @@ pub fn answer(
             | Change::SaleReminder { .. }
             | Change::OrderReminder { .. }
             | Change::CommentDeleted { .. }
-            | Change::Banned { .. }
-            | Change::Promo(_),
+            | Change::Banned { .. },
         )
         | None => return Err(unanswered(request)),
     };
@@ -74,6 +79,54 @@ fn unanswered(request: &Request) -> Refusal {
     }
     tracing::error!(request = request.type_name(), "an accepted command has no answer");
     Refusal::new(Code::Internal)
+}
+
+/// What a command about prices, coupons or draws was about.
+fn of_promo(request: &Request, change: PromoChange) -> Option<Answer> {
+    Some(match change {
+        PromoChange::Rule(rule) => {
+            reply::PriceRuleChanged { rule: promo::price_rule(&rule) }.into()
+        }
+        PromoChange::RuleEnded { .. } => reply::Done {}.into(),
+        PromoChange::Stacking(stacking) => {
+            reply::StackingChanged { stacking: promo::stacking(&stacking) }.into()
+        }
+        PromoChange::Capabilities(capabilities) => {
+            reply::CapabilitiesChanged { capabilities: promo::capabilities(capabilities) }.into()
+        }
+        PromoChange::Campaign(view) => {
+            let campaign = promo::campaign(&view);
+            match request {
+                Request::CouponRevoke(_) => {
+                    reply::Revoked { campaign: Some(campaign), coupon: None }.into()
+                }
+                _ => reply::CampaignChanged { campaign }.into(),
+            }
+        }
+        PromoChange::Coupon(view) => {
+            let coupon = promo::coupon(&view);
+            match request {
+                Request::CouponRevoke(_) => {
+                    reply::Revoked { campaign: None, coupon: Some(coupon) }.into()
+                }
+                _ => reply::CouponClaimed { coupon }.into(),
+            }
+        }
+        PromoChange::Draw(view) => {
+            reply::DrawChanged { draw: promo::draw(&view, DRAW_WINNERS_SHOWN) }.into()
+        }
+        PromoChange::Pooled(view) => {
+            reply::Claimed { reservation: promo::pooled(&view), existing: false }.into()
+        }
+        PromoChange::Granted { .. }
+        | PromoChange::Pushed { .. }
+        | PromoChange::CampaignReminder { .. }
+        | PromoChange::Progress { .. }
+        | PromoChange::Entered { .. }
+        | PromoChange::PrizeWon { .. }
+        | PromoChange::PrizeLost { .. }
+        | PromoChange::PoolDrawn { .. } => return None,
+    })
 }
 
 /// What a command of a chat or of the desk was about.
@@ -122,6 +175,7 @@ fn plain(request: &Request, events: &[Event]) -> Option<Answer> {
         | Request::RoomUnban(_)
         | Request::RoomDeleteComment(_)
         | Request::SaleRemind(_)
+        | Request::CouponRemind(_)
         | Request::SaleWaitlistLeave(_)
         | Request::SaleOfferDecline(_)
         | Request::ChatTyping(_)
@@ -172,6 +226,7 @@ fn restricted(room: Id, user: Id, events: &[Event]) -> Answer {
 pub fn dashboard(
     room: &RoomView,
     sales: &[SaleView],
+    promo: Option<reply::DashboardPromo>,
     currency: &Currency,
     now: Millis,
 ) -> reply::Dashboard {
@@ -190,7 +245,7 @@ pub fn dashboard(
         sold: items().map(|item| u64::from(item.sold_units)).sum(),
         revenue_paid_minor: Minor(revenue),
         currency: currency.to_string(),
-        promo: None,
+        promo,
         version: room.version,
     }
 }

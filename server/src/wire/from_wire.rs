@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use hawker_domain::command::{
-    self, Command, OrderCommand, ReleaseReason, Role, RoomCommand, SaleCommand, ShopCommand,
+    self, Command, Commitment, OrderCommand, ReleaseReason, Role, RoomCommand, SaleCommand,
+    ShopCommand,
 };
 use hawker_domain::id::{
     CommandId, CommentId, CouponId, OrderId, ProductId, ReservationId, RoomId, SaleId, ShopId,
@@ -18,6 +19,7 @@ use hawker_protocol::{Id, Request, object, request};
 use uuid::Uuid;
 
 use super::from_desk::{Attachment, from_chat, from_desk};
+use super::from_promo::{draw_mode, from_promo};
 
 /// Who asks, as far as a command's content depends on it.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +30,8 @@ pub struct Ask<'a> {
     pub present_ms: SpanMs,
     /// The file that the request names, if it names one: see `named_upload`.
     pub attachment: Option<Attachment<'a>>,
+    /// The promise of a seed, where the request needs one: see `needs_seed`.
+    pub commitment: Option<&'a Commitment>,
 }
 
 /// A request that changes state, as a command, and the roles that may send it, best first.
@@ -37,7 +41,7 @@ pub struct Translated {
     pub roles: &'static [Role],
 }
 
-pub(super) const BUYER: &[Role] = &[Role::Buyer];
+pub const BUYER: &[Role] = &[Role::Buyer];
 const COMMENTERS: &[Role] =
     &[Role::Streamer, Role::Agent, Role::Supervisor, Role::Manager, Role::Buyer];
 /// Who runs a room and its sales.
@@ -48,8 +52,8 @@ const MODERATORS: &[Role] =
 pub const KEEPERS: &[Role] = &[Role::Manager, Role::Service];
 
 /// The command of a request; `None` for what only reads or belongs to the connection. Settings
-/// are read before they are changed, so `shop.settings` and `desk.policy` are the edge's business
-/// too. Marks and typing are commands without a command id: the edge makes one up.
+/// are read before they are changed, so `shop.settings`, `shop.capabilities` and `desk.policy` are
+/// the edge's business too; so is `draw.close`, which reveals what only the edge can unseal. Marks and typing are commands without a command id: the edge makes one up.
 pub fn translate(request: &Request, ask: &Ask<'_>) -> Option<Translated> {
     let (command, roles) = match request {
         Request::Hello(_)
@@ -77,13 +81,21 @@ pub fn translate(request: &Request, ask: &Ask<'_>) -> Option<Translated> {
         | Request::DeskSearch(_)
         | Request::DeskExport(_)
         | Request::DeskQuickReplies(_)
-        | Request::DeskPolicy(_) => return None,
+        | Request::DeskPolicy(_)
+        | Request::CartQuote(_)
+        | Request::PriceRules(_)
+        | Request::ShopCapabilities(_)
+        | Request::CouponList(_)
+        | Request::CouponCampaigns(_)
+        | Request::DrawList(_)
+        | Request::DrawClose(_) => return None,
         Request::ShopFollow(_) => (Command::Shop(ShopCommand::Follow), BUYER),
         Request::ShopUnfollow(_) => (Command::Shop(ShopCommand::Unfollow), BUYER),
         request => from_room(request, ask)
             .map(|(command, roles)| (Command::Room(command), roles))
             .or_else(|| from_sale(request, ask).map(|(it, roles)| (Command::Sale(it), roles)))
             .or_else(|| from_order(request, ask).map(|(it, roles)| (Command::Order(it), roles)))
+            .or_else(|| from_promo(request, ask))
             .or_else(|| from_chat(request, ask))
             .or_else(|| from_desk(request, ask))?,
     };
@@ -191,12 +203,14 @@ fn from_sale(request: &Request, ask: &Ask<'_>) -> Option<(SaleCommand, &'static 
 
 fn from_sale_host(request: &Request, ask: &Ask<'_>) -> Option<(SaleCommand, &'static [Role])> {
     let command = match request {
-        // Nobody keeps seeds yet: a sale that shall draw its first claims is not taken for another.
-        Request::SaleCreate(it) if it.spec.draw_window_ms.is_some() => return None,
         Request::SaleCreate(it) => {
             let made = || SaleId::checked(made_id(ask, &it.command_id));
             let id = it.sale.as_ref().map_or_else(made, sale);
-            SaleCommand::Create { sale: id, spec: sale_spec(&it.spec) }
+            let draw = match it.spec.draw_window_ms {
+                Some(window_ms) => Some(draw_mode(window_ms, ask.commitment?)),
+                None => None,
+            };
+            SaleCommand::Create { sale: id, spec: sale_spec(&it.spec, draw) }
         }
         Request::SaleUpdate(it) => {
             SaleCommand::Update { sale: sale(&it.sale), change: sale_change(&it.change) }
@@ -272,7 +286,7 @@ fn sale(id: &Id) -> SaleId {
     SaleId::checked(id.as_str())
 }
 
-fn sku(id: &Id) -> SkuId {
+pub(super) fn sku(id: &Id) -> SkuId {
     SkuId::checked(id.as_str())
 }
 
@@ -288,7 +302,7 @@ pub(super) fn span(span: WireSpan) -> SpanMs {
     SpanMs(span.0)
 }
 
-fn minor(amount: WireMinor) -> Minor {
+pub(super) fn minor(amount: WireMinor) -> Minor {
     Minor(amount.0)
 }
 
@@ -344,7 +358,8 @@ pub fn stock(stock: object::Stock) -> command::Stock {
     }
 }
 
-pub fn sale_spec(spec: &object::SaleSpec) -> command::SaleSpec {
+/// `draw` says how its first claims are drawn, if they are.
+pub fn sale_spec(spec: &object::SaleSpec, draw: Option<command::DrawMode>) -> command::SaleSpec {
     let items = spec.items.iter().map(|it| command::SaleItemSpec {
         sku: sku(&it.sku),
         total_units: it.total.0,
@@ -353,10 +368,7 @@ pub fn sale_spec(spec: &object::SaleSpec) -> command::SaleSpec {
     });
     command::SaleSpec {
         title: spec.title.to_string(),
-        scope: match &spec.scope {
-            object::Scope::AllRooms => command::Scope::AllRooms,
-            object::Scope::Rooms(rooms) => command::Scope::Rooms(rooms.iter().map(room).collect()),
-        },
+        scope: scope(&spec.scope),
         items: items.collect(),
         announce_at: spec.announce_at.map(at),
         starts_at: spec.starts_at.map(at),
@@ -366,7 +378,14 @@ pub fn sale_spec(spec: &object::SaleSpec) -> command::SaleSpec {
         min_presence_ms: spec.min_presence_ms.map(span),
         price_hidden: spec.price_hidden,
         reminder_text: spec.reminder_text.to_string(),
-        draw: None,
+        draw,
+    }
+}
+
+pub(super) fn scope(scope: &object::Scope) -> command::Scope {
+    match scope {
+        object::Scope::AllRooms => command::Scope::AllRooms,
+        object::Scope::Rooms(rooms) => command::Scope::Rooms(rooms.iter().map(room).collect()),
     }
 }
 
@@ -380,7 +399,7 @@ pub fn sale_change(change: &object::SaleChange) -> command::SaleChange {
     }
 }
 
-fn basket(basket: &request::Basket) -> command::Basket {
+pub fn basket(basket: &request::Basket) -> command::Basket {
     match basket {
         request::Basket::Reservations(ids) => {
             let ids = ids.iter().map(|id| ReservationId::checked(id.as_str()));
@@ -395,7 +414,7 @@ fn basket(basket: &request::Basket) -> command::Basket {
     }
 }
 
-fn coupon_choice(choice: &request::CouponChoice) -> command::CouponChoice {
+pub fn coupon_choice(choice: &request::CouponChoice) -> command::CouponChoice {
     match choice {
         request::CouponChoice::Best => command::CouponChoice::Best,
         request::CouponChoice::These(coupons) => {
@@ -405,7 +424,7 @@ fn coupon_choice(choice: &request::CouponChoice) -> command::CouponChoice {
     }
 }
 
-fn address(address: &object::Address) -> command::Address {
+pub(super) fn address(address: &object::Address) -> command::Address {
     command::Address {
         name: address.name.to_string(),
         phone: address.phone.to_string(),
@@ -468,7 +487,13 @@ mod tests {
         let line = format!("{{\"id\":1,{}}}", fields.replace('$', command).replace('\n', " "));
         let (_, request) = parse_frame(&line).next().unwrap().unwrap();
         let user = UserId::parse(user).unwrap();
-        let ask = Ask { user: &user, name: "Ann", present_ms: SpanMs(0), attachment: None };
+        let ask = Ask {
+            user: &user,
+            name: "Ann",
+            present_ms: SpanMs(0),
+            attachment: None,
+            commitment: None,
+        };
         translate(&request, &ask).unwrap().command
     }
 

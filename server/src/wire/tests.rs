@@ -33,7 +33,7 @@ const PICTURE: Attachment<'_> = Attachment { media_type: "image/png", size_bytes
 fn translated(fields: &str, name: &str) -> Translated {
     let user = user(name);
     let (present_ms, attachment) = (SpanMs(0), Some(PICTURE));
-    let ask = Ask { user: &user, name: "Ann", present_ms, attachment };
+    let ask = Ask { user: &user, name: "Ann", present_ms, attachment, commitment: None };
     translate(&request(fields), &ask).unwrap_or_else(|| panic!("{fields} is no command"))
 }
 

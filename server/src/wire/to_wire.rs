@@ -12,6 +12,8 @@ use hawker_protocol::push;
 use hawker_protocol::text::List;
 use hawker_protocol::{Id, Push};
 
+use super::promo;
+
 /// An id of the domain; both sides keep the same alphabet.
 pub fn id(id: impl Into<smol_str::SmolStr>) -> Id {
     Id::checked(id.into())
@@ -25,12 +27,12 @@ pub(super) fn span(span: SpanMs) -> WireSpan {
     WireSpan(span.0)
 }
 
-fn minor(amount: hawker_domain::money::Minor) -> Minor {
+pub(super) fn minor(amount: hawker_domain::money::Minor) -> Minor {
     Minor(amount.0)
 }
 
 /// Bounded on its way in by the same figure.
-fn list<T, const MAX: usize>(items: Vec<T>) -> List<T, MAX> {
+pub(super) fn list<T, const MAX: usize>(items: Vec<T>) -> List<T, MAX> {
     List::try_from(items).unwrap_or_default()
 }
 
@@ -159,12 +161,7 @@ pub fn sale(view: &view::SaleView) -> object::Sale {
     object::Sale {
         sale: id(view.sale.clone()),
         title: view.title.clone(),
-        scope: match &view.scope {
-            command::Scope::AllRooms => object::Scope::AllRooms,
-            command::Scope::Rooms(rooms) => {
-                object::Scope::Rooms(list(rooms.iter().cloned().map(id).collect()))
-            }
-        },
+        scope: scope(&view.scope),
         state: sale_state(view.state),
         announce_at: view.announce_at.map(at),
         starts_at: view.starts_at.map(at),
@@ -181,6 +178,15 @@ pub fn sale(view: &view::SaleView) -> object::Sale {
             seed: view.seed.clone(),
         }),
         version: view.version,
+    }
+}
+
+pub(super) fn scope(scope: &command::Scope) -> object::Scope {
+    match scope {
+        command::Scope::AllRooms => object::Scope::AllRooms,
+        command::Scope::Rooms(rooms) => {
+            object::Scope::Rooms(list(rooms.iter().cloned().map(id).collect()))
+        }
     }
 }
 
@@ -325,7 +331,7 @@ pub fn order(view: &view::OrderView) -> object::Order {
         pay_by: at(view.pay_by),
         state: order_state(&view.state),
         refunds_required: refunds.collect(),
-        quote: None,
+        quote: view.quote.as_ref().map(|quote| Box::new(promo::quote(quote, &view.currency))),
         refunded_minor: Some(minor(view.refunded_minor)).filter(|refunded| refunded.0 > 0),
         version: view.version,
     }
@@ -390,14 +396,21 @@ pub fn waiting(view: &view::WaitingView) -> object::Waiting {
 }
 
 pub fn buyer(view: &view::BuyerView) -> object::Me {
+    let own = &view.promo;
+    let held = view.reservations.iter().map(reservation);
+    let pooled = own.pooled.iter().map(promo::pooled);
     object::Me {
         following: view.following,
         muted_until: None,
-        reservations: view.reservations.iter().map(reservation).collect(),
+        reservations: held.chain(pooled).collect(),
         orders: view.orders.iter().map(order).collect(),
         waiting: view.waiting.iter().map(waiting).collect(),
         reminders: view.reminders.iter().cloned().map(id).collect(),
-        ..object::Me::default()
+        coupons: own.coupons.iter().map(promo::coupon).collect(),
+        granted: own.granted.iter().cloned().map(id).collect(),
+        progress: own.progress.iter().map(promo::progress).collect(),
+        campaign_reminders: own.reminders.iter().cloned().map(id).collect(),
+        entered: own.entered.iter().cloned().map(id).collect(),
     }
 }
 

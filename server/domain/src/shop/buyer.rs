@@ -150,7 +150,10 @@ impl Shop {
 
     /// All of one buyer's own open business. Somebody the shop never met has none.
     pub fn buyer_view(&self, buyer: &UserId) -> BuyerView {
-        let Some(row) = self.buyers.get(buyer) else { return BuyerView::default() };
+        let promo = self.promo_buyer_view(buyer);
+        let Some(row) = self.buyers.get(buyer) else {
+            return BuyerView { promo, ..BuyerView::default() };
+        };
         let reservations = row.reservations.iter();
         let waiting = row.waiting.iter();
         BuyerView {
@@ -161,6 +164,7 @@ impl Shop {
                 .filter_map(|(sale, sku)| self.waiting_view(sale, sku, buyer))
                 .collect(),
             reminders: row.reminders.iter().cloned().collect(),
+            promo,
         }
     }
 }

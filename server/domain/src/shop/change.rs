@@ -8,7 +8,7 @@ use super::desk::TouchedDesk;
 use super::promo::TouchedPromo;
 use crate::event::{Event, OrderPlaced, OrderRefunded, ReservationSource, Reserved, SaleUpdated};
 use crate::id::{OrderId, ProductId, ReservationId, RoomId, SaleId, SkuId, UserId};
-use crate::view::{Change, OrderView, SaleView};
+use crate::view::{Change, OrderView, PromoChange, SaleView};
 
 /// What a batch's events touched so far: a few pushes an event, sorted out at the end.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -145,6 +145,9 @@ impl Shop {
     fn notice(&self, event: &Event) -> Option<Change> {
         if let Event::CommentKept { room, comment, .. } = event {
             return self.rooms.get(room)?.kept_comment(comment).cloned().map(Change::Comment);
+        }
+        if let Event::ClaimPooled(pooled) = event {
+            return Some(Change::Promo(PromoChange::Pooled(pooled.clone())));
         }
         if let Event::PoolLost { .. } = event {
             return self.pool_drawn(event);

@@ -176,6 +176,13 @@ impl Shop {
         self.draws.draws.keys().filter_map(|id| self.draw_view(id)).collect()
     }
 
+    /// Running draws that a buyer is in.
+    pub(super) fn draws_of(&self, buyer: &UserId) -> Vec<DrawId> {
+        let running = self.draws.draws.iter().filter(|(_, draw)| draw.state == DrawState::Running);
+        let own = running.filter(|(_, draw)| draw.entrants.contains(buyer));
+        own.map(|(id, _)| id.clone()).collect()
+    }
+
     /// Draws that have closed and wait for their seed.
     pub fn draws_awaiting_seed(&self) -> impl Iterator<Item = &DrawId> {
         let closed = self.draws.draws.iter().filter(|(_, draw)| draw.state == DrawState::Closed);

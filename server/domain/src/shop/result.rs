@@ -91,7 +91,7 @@ impl Shop {
             | SaleCommand::Restock { sale, .. } => self.sale_view(sale).map(Change::Sale),
             SaleCommand::Claim(_) | SaleCommand::AcceptOffer { .. } => {
                 if let Some(pooled) = events.iter().find_map(pooled) {
-                    return Some(Change::Promo(PromoChange::Pooled(pooled.clone())));
+                    return self.pooled_view(pooled).map(PromoChange::Pooled).map(Change::Promo);
                 }
                 let reserved = events.iter().find_map(reserved)?;
                 Some(Change::Reservation(self.fresh_reservation(reserved)))

@@ -3,9 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::command::{CampaignSpec, Capabilities, RuleSpec, Stacking, Task};
-use crate::event::ClaimPooled;
 use crate::id::{
-    CampaignId, CouponId, DrawId, OrderId, ReservationId, RoomId, RuleId, SaleId, UserId,
+    CampaignId, CouponId, DrawId, OrderId, ReservationId, RoomId, RuleId, SaleId, SkuId, UserId,
 };
 use crate::money::{Currency, Minor};
 use crate::time::{Millis, SpanMs};
@@ -59,7 +58,7 @@ pub enum PromoChange {
         buyer: UserId,
     },
     /// A claim that waits for the seed.
-    Pooled(ClaimPooled),
+    Pooled(PooledView),
     /// The claims of a sale's first moments are drawn; who holds nothing has lost.
     PoolDrawn {
         sale: SaleId,
@@ -73,6 +72,7 @@ pub struct RuleView {
     pub spec: RuleSpec,
     /// Platform money that went into it so far.
     pub spent_minor: Minor,
+    pub currency: Currency,
     pub version: u64,
 }
 
@@ -137,8 +137,21 @@ pub struct CouponView {
     pub buyer: UserId,
     pub state: CouponState,
     pub worst_minor: Minor,
+    pub currency: Currency,
     pub expires_at: Millis,
     pub version: u64,
+}
+
+/// A claim that waits for the draw of its sale.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PooledView {
+    pub reservation: ReservationId,
+    pub sale: SaleId,
+    pub sku: SkuId,
+    pub buyer: UserId,
+    pub quantity: u32,
+    pub price_minor: Minor,
+    pub currency: Currency,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -245,4 +258,8 @@ pub struct PromoBuyerView {
     pub granted: Vec<CampaignId>,
     pub progress: Vec<ProgressView>,
     pub reminders: Vec<CampaignId>,
+    /// Claims that wait for the draw of their sale.
+    pub pooled: Vec<PooledView>,
+    /// Running draws that he is in.
+    pub entered: Vec<DrawId>,
 }

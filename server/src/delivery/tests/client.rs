@@ -1,6 +1,6 @@
 //! What a client makes of a snapshot and the lines after it. Knows the protocol only.
 
-use hawker_protocol::object::RoomSnapshot;
+use hawker_protocol::object::{CampaignState, DrawState, RoomSnapshot};
 use hawker_protocol::{Push, codec};
 
 /// A viewer's picture of the room.
@@ -55,6 +55,24 @@ impl Model {
                 (item.offered, item.sold, item.state) = (it.offered, it.sold, it.state);
                 (item.waitlist_length, item.version) = (it.waitlist_length, it.version);
                 assert_eq!(it.available + it.reserved + it.offered + it.sold, it.total);
+            }
+            Push::RoomCoupon(it) => {
+                let at = seen.offers.iter().position(|known| known.campaign == it.offer.campaign);
+                let place = at.unwrap_or(0);
+                if let Some(at) = at {
+                    let known = seen.offers.remove(at);
+                    assert!(it.shown || it.offer.version > known.version, "no news: {it:?}");
+                }
+                if !matches!(it.offer.state, CampaignState::Ended | CampaignState::Revoked) {
+                    seen.offers.insert(place, it.offer);
+                }
+            }
+            Push::RoomDraw(it) => {
+                seen.draws.retain(|known| known.draw != it.draw.draw);
+                if it.draw.state != DrawState::Done {
+                    seen.draws.push(it.draw);
+                }
+                seen.draws.sort_by_key(|it| (std::cmp::Reverse(it.closes_at), it.draw.clone()));
             }
             Push::RoomCommentPush(it) => {
                 seen.comments.push(it.comment);

@@ -1,7 +1,7 @@
 //! Who hears what of a desk and of its conversations, from the bus and over real connections.
 
 use hawker_domain::command::{
-    ChatCommand, Content, DeskCommand, Faq, Holiday, Intent, Marks, TransferTo,
+    ChatCommand, Content, DeskCommand, Faq, Holiday, Intent, Marks, ShopCommand, TransferTo,
 };
 use hawker_domain::id::{ConnectionId, FaqId, SessionId};
 use hawker_domain::policy::DeskPolicy;
@@ -267,6 +267,63 @@ async fn a_new_owner_gives_everybody_at_the_desk_a_snapshot_under_his_epoch() {
     assert_eq!((&gap["type"], &gap["snapshot"]["epoch"]), (&"desk.gap".into(), &"2".into()));
     assert_eq!(gap["snapshot"]["seq"], house.desk().seq);
     assert_eq!(house.told_at_desk("desk.agent").last().unwrap()["agent"]["status"], "reconnecting");
+}
+
+#[tokio::test(start_paused = true)]
+async fn regression_whoever_is_dismissed_hears_the_desk_and_its_conversations_no_more() {
+    // He was refused whatever he asked, and went on hearing what everybody wrote until his
+    // connection ended.
+    let house = House::open().await;
+    for (name, role) in [("bea", Role::Agent), ("cat", Role::Supervisor), ("dan", Role::Agent)] {
+        let (user, roles) = (user_id(name), BTreeSet::from([role]));
+        house.driver.manage(ShopCommand::PutStaff { user, roles }).await;
+    }
+    let mut screens = Vec::new();
+    for name in ["bea", "cat", "dan"] {
+        screens.push(connect_to(&house, name, &desk_topic()));
+        screens.push(connect_to(&house, name, &conversation("ann")));
+    }
+    house.says("ann", "hello").await;
+    for screen in &mut screens {
+        assert!(!screen.hears().await.is_empty());
+    }
+    house.driver.manage(ShopCommand::RemoveStaff { user: user_id("bea") }).await;
+    // Whoever keeps another kind of work is at the desk no more either.
+    let (user, roles) = (user_id("cat"), BTreeSet::from([Role::Streamer]));
+    house.driver.manage(ShopCommand::PutStaff { user, roles }).await;
+    house.says("ann", "anybody?").await;
+    house.says("bob", "hello").await;
+    let mut heard = Vec::new();
+    for screen in &mut screens {
+        heard.push(screen.hears().await);
+    }
+    assert_eq!(heard[..4], vec![vec!["desk.dismissed"]; 4]);
+    assert!(heard[4].contains(&"desk.session".to_owned()), "{heard:?}");
+    assert_eq!(heard[5], ["chat.message"]);
+    let dismissed = house.heard_in(&Topic::user(&user_id("bea")));
+    assert_eq!(parse(&dismissed[0].line)["shop"], "acme");
+
+    let (user, roles) = (user_id("bea"), BTreeSet::from([Role::Agent]));
+    house.driver.manage(ShopCommand::PutStaff { user, roles }).await;
+    let mut again = connect_to(&house, "bea", &desk_topic());
+    house.says("eve", "hello").await;
+    assert!(again.hears().await.contains(&"desk.session".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_is_dismissed_loses_the_sessions_that_he_served_without_hearing_more_of_them() {
+    let house = House::open().await;
+    let (user, roles) = (user_id("bea"), BTreeSet::from([Role::Agent]));
+    house.driver.manage(ShopCommand::PutStaff { user, roles }).await;
+    house.serves("bea", 9).await;
+    house.says("ann", "hello").await;
+    let mut bea = connect_to(&house, "bea", &desk_topic());
+    house.driver.manage(ShopCommand::RemoveStaff { user: user_id("bea") }).await;
+    let heard = bea.hears().await;
+    assert_eq!(heard[0], "desk.dismissed");
+    assert!(heard[1..].iter().all(|kind| kind == "desk.unassigned"), "{heard:?}");
+    house.says("ann", "still there?").await;
+    assert_eq!(bea.hears().await, [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,12 +2,13 @@
 //! newcomer's snapshot shows.
 
 use hawker_domain::Command;
-use hawker_domain::command::{OrderCommand, ShopCommand, Stock};
-use hawker_domain::id::{CommentId, OrderId, SaleId};
+use hawker_domain::command::{Capabilities, OrderCommand, PromoCommand, ShopCommand, Stock, Task};
+use hawker_domain::id::{CommentId, DrawId, OrderId, SaleId};
 use hawker_domain::shop::Pulse;
 use proptest::prelude::*;
 
 use super::client::Model;
+use super::stage::{SEED, campaign_id, claim_coupon, coupon, draw_id, lucky, push_to};
 use super::*;
 
 const COMMENTS_MAX: usize = 3;
@@ -16,7 +17,7 @@ const COMMENTS_MAX: usize = 3;
 type Step = (u8, u8, u32);
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    prop::collection::vec((0..20_u8, 0..3_u8, 1..4_u32), 5..60)
+    prop::collection::vec((0..26_u8, 0..3_u8, 1..4_u32), 5..60)
 }
 
 proptest! {
@@ -44,11 +45,15 @@ struct Viewer {
 async fn live(steps: Vec<Step>) {
     let options = Options {
         snapshot_comments_max: COMMENTS_MAX,
+        snapshot_offers_max: usize::MAX,
+        snapshot_draws_max: usize::MAX,
         ended_sales_max: usize::MAX,
         ..Options::default()
     };
     let house = House::with(options).await;
     house.driver.run_sale(flash(Scope::AllRooms, 5)).await;
+    let capabilities = Capabilities { lucky_draws: true };
+    house.driver.manage(PromoCommand::SetCapabilities { capabilities }).await;
     settle().await;
     let mut viewer = Viewer { model: joined(&house), house, count: 0 };
     for step in steps {
@@ -58,7 +63,7 @@ async fn live(steps: Vec<Step>) {
         let shown = viewer.house.delivery.snapshot(&topic("r1")).unwrap();
         assert_eq!(shown.seq, viewer.model.seen.seq, "after {step:?}");
     }
-    pass(Duration::from_millis(200)).await;
+    pass(Duration::from_secs(1)).await;
     viewer.listen();
     let shown = viewer.house.delivery.snapshot(&topic("r1")).unwrap();
     assert_eq!(viewer.model.seen, Model::new(&shown.body, COMMENTS_MAX).seen);
@@ -133,9 +138,45 @@ impl Viewer {
                 by_shop(ShopCommand::SetStock { sku: sku_id(), stock }.into())
             }
             18 => self.sale_command(much),
+            20..=22 => self.campaign_command(much),
+            23 | 24 => self.draw_command(much),
+            25 => by_buyer(PromoCommand::EnterDraw { draw: self.draw(much) }.into()),
             _ if much == 1 => by_shop(RoomCommand::Pause { room }.into()),
             _ => by_shop(RoomCommand::Resume { room }.into()),
         }
+    }
+
+    /// Of four campaigns at a time, some for this room only.
+    fn campaign_command(&self, much: u32) -> (Role, Command) {
+        let name = format!("k{}", self.count / 16 * 4 + self.count % 4);
+        let campaign = campaign_id(&name);
+        let scope = if self.count % 2 == 0 { Scope::AllRooms } else { in_room("r1") };
+        let command = match (self.count / 4 % 4, much) {
+            (0, 1) => PromoCommand::CreateCampaign { campaign, spec: coupon(scope) },
+            (0 | 1, _) => PromoCommand::OpenCampaign { campaign },
+            (2, 1) => push_to(&name, vec![]),
+            (2, 2) => PromoCommand::EndCampaign { campaign },
+            (2, _) => PromoCommand::RevokeCampaign { campaign },
+            (_, _) => {
+                let claim = claim_coupon(&name, &format!("k{}", self.count));
+                return (Role::Buyer, claim.into());
+            }
+        };
+        (Role::Service, command.into())
+    }
+
+    fn draw(&self, much: u32) -> DrawId {
+        draw_id(&format!("d{}", self.count.saturating_sub(much as usize) / 8))
+    }
+
+    fn draw_command(&self, much: u32) -> (Role, Command) {
+        let draw = self.draw(much);
+        let command = match much {
+            1 => PromoCommand::StartDraw { draw, spec: lucky(Task::None, 2) },
+            2 => PromoCommand::RevealDraw { draw, seed: SEED },
+            _ => return (Role::Buyer, PromoCommand::EnterDraw { draw }.into()),
+        };
+        (Role::Service, command.into())
     }
 
     fn sale_command(&self, much: u32) -> (Role, Command) {

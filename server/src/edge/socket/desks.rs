@@ -72,6 +72,9 @@ impl Conversation {
         let Some(snapshot) = &joined.snapshot else {
             return self.refuse(Some(id), &Refusal::new(Code::Retry));
         };
+        if let Err(refusal) = self.still_serves(&shop).await {
+            return self.refuse(Some(id), &refusal);
+        }
         let mut line = Vec::with_capacity(snapshot.len() + 512);
         codec::encode_desk_joined(id, &wire::agent(&agent), snapshot, &mut line);
         send_line(self.connection(), &line);
@@ -124,6 +127,13 @@ impl Conversation {
         self.connection().serve_as_staff();
         let actor = Actor { user: self.identity().user.clone(), role };
         service.link(shop, actor).await
+    }
+
+    /// To be asked by whoever has a place at the desk already: he may have been dismissed after the
+    /// shop took his link and before he sat down, and is told nothing of it any more.
+    async fn still_serves(&self, shop: &ShopId) -> Result<(), Refusal> {
+        let service = &self.around.service;
+        service.ask_for(shop, self.identity(), wire::STAFF, |_, _| ()).await
     }
 
     pub(super) fn sit_at_desk(&mut self, link: Link, membership: Membership) {
@@ -181,6 +191,10 @@ impl Conversation {
             Err(refusal) => return Resumption::refused(at, refusal),
         };
         let resumed = self.resume_topic(&Topic::desk(&shop), at);
+        let serves = timeout_at(deadline, self.still_serves(&shop)).await;
+        if let Err(refusal) = serves.unwrap_or(Err(Refusal::new(Code::Timeout))) {
+            return Resumption::refused(at, refusal);
+        }
         let answer = resumed_at(at, &resumed);
         Resumption { answer, seat: Some(Taken::Desk(link, resumed)) }
     }
@@ -241,7 +255,7 @@ fn serves(identity: &Identity, topic: &Topic) -> bool {
         Target::Desk(shop) | Target::Conversation { shop, .. } => {
             acting_role(identity, shop, wire::STAFF).is_ok()
         }
-        Target::Room { .. } | Target::User(_) => true,
+        Target::Room { .. } | Target::User(_) | Target::Users(_) => true,
     }
 }
 

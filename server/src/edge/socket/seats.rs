@@ -101,7 +101,7 @@ impl Likes {
 fn room_of(topic: &Topic) -> Option<(&ShopId, &RoomId)> {
     match topic.target() {
         Target::Room { shop, room } => Some((shop, room)),
-        Target::User(_) | Target::Desk(_) | Target::Conversation { .. } => None,
+        Target::User(_) | Target::Users(_) | Target::Desk(_) | Target::Conversation { .. } => None,
     }
 }
 

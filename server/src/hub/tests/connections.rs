@@ -12,15 +12,40 @@ fn admit(house: &House, guest: &Guest, per_user_max: usize) -> Result<Registrati
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_personal_push_reaches_each_of_the_users_connections_but_the_excepted() {
+async fn a_line_for_many_reaches_each_connection_of_each_of_them_and_an_echo_the_other_ones() {
     let house = House::new();
-    let mut guests = [(); 3].map(|()| house.guest(fake::Pipe::new()));
-    let _places = guests.each_ref().map(|guest| admit(&house, guest, 8).unwrap());
-    let except = guests[1].connection().id();
-    let sent = house.hub.connections().send_to_user(&ann(), &Frame::line(b"x"), Some(except));
-    assert_eq!(sent, 2);
-    let heard = guests.each_mut().map(|guest| guest.client.lines().len());
-    assert_eq!(heard, [1, 0, 1]);
+    let bob = UserId::parse("bob").unwrap();
+    let mut guests = [(); 4].map(|()| house.guest(fake::Pipe::new()));
+    let _his = house.hub.connections().admit(guests[2].connection(), &bob, 8).unwrap();
+    let _places = [0, 1].map(|at| admit(&house, &guests[at], 8).unwrap());
+    let both = Topic::users([ann(), bob]);
+    for (class, line) in [(Class::Critical, "offer"), (Class::Normal, "echo")] {
+        let publication = Publication { topic: both.clone(), ..house.unnumbered(class, line) };
+        house.hub.on_publication(publication);
+    }
+    let heard = guests.each_mut().map(|guest| guest.client.lines().join(" "));
+    assert_eq!(heard, ["offer echo", "offer echo", "offer", ""]);
+    assert_eq!(house.hub.rooms.len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_told_again_anyway_closes_nobody_who_does_not_read() {
+    let house = House::new();
+    let guest = house.guest(fake::Pipe::narrow(64));
+    let _place = admit(&house, &guest, 8).unwrap();
+    let line = "x".repeat(10_000);
+    let topic = Topic::user(&ann());
+    for nth in 0..1_000 {
+        let class = Class::Counter { key: "c1".into() };
+        let publication = Publication {
+            topic: topic.clone(),
+            ..house.unnumbered(class, &format!("{nth}{line}"))
+        };
+        house.hub.on_publication(publication);
+    }
+    let bytes_max = house.hub.options().buyer.outbox_bytes_max;
+    assert!((bytes_max / 2..bytes_max).contains(&guest.connection().stats().queued_bytes));
+    assert_eq!(guest.connection().close_code(), None);
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,6 +14,7 @@ use crate::rejection::Rejection;
 use crate::shop::invariant::must;
 use crate::shop::{Accepted, Shop, lot};
 use crate::time::{Millis, SpanMs};
+use crate::view::promo::PooledView;
 
 /// As many as one event names: some 7 kB of it.
 const LOSERS_NAMED_MAX: usize = 256;
@@ -122,6 +123,40 @@ impl Sale {
 }
 
 impl Shop {
+    pub(in crate::shop) fn pooled_view(&self, pooled: &ClaimPooled) -> Option<PooledView> {
+        let items = &self.sales.get(&pooled.sale)?.items;
+        let item = items.iter().find(|item| item.sku == pooled.sku)?;
+        Some(PooledView {
+            reservation: pooled.reservation.clone(),
+            sale: pooled.sale.clone(),
+            sku: pooled.sku.clone(),
+            buyer: pooled.buyer.clone(),
+            quantity: pooled.quantity,
+            price_minor: item.price_minor,
+            currency: self.currency().clone(),
+        })
+    }
+
+    /// A buyer's claims that wait for their draw.
+    pub(in crate::shop) fn pooled_of(&self, buyer: &UserId) -> Vec<PooledView> {
+        let pools = self.sales.iter().filter_map(|(id, sale)| Some((id, sale.pool.as_ref()?)));
+        let own = pools.flat_map(|(id, pool)| {
+            pool.claims.iter().filter_map(move |(sku, claims)| Some((id, sku, claims.get(buyer)?)))
+        });
+        own.filter_map(|(sale, sku, claim)| {
+            self.pooled_view(&ClaimPooled {
+                reservation: claim.reservation.clone(),
+                sale: sale.clone(),
+                sku: sku.clone(),
+                buyer: buyer.clone(),
+                quantity: claim.quantity,
+                room: claim.room.clone(),
+                present_ms: claim.present_ms,
+            })
+        })
+        .collect()
+    }
+
     /// Sales whose pooled claims wait for their seed.
     pub fn sales_awaiting_seed(&self, now: Millis) -> impl Iterator<Item = &SaleId> {
         let waiting = self.sales.iter().filter(move |(_, sale)| {

@@ -92,6 +92,7 @@ impl Shop {
             | PromoEvent::PrizeClaimed { draw, .. } => touched.draws.push(draw.clone()),
             PromoEvent::DrawEntered { draw, buyer } => {
                 let (draw, buyer) = (draw.clone(), buyer.clone());
+                touched.draws.push(draw.clone());
                 touched.told.push(PromoChange::Entered { draw, buyer });
             }
             PromoEvent::DrawRevealed { draw, winners, address_by, .. } => {
@@ -190,9 +191,8 @@ impl Shop {
                 PromoChange::Campaign(Box::new(self.campaign_view(campaign)?))
             }
             PromoCommand::Claim { coupon, .. } => {
-                return events.iter().find_map(claimed).map(Change::Promo).or_else(|| {
-                    self.coupon_view(coupon).map(PromoChange::Coupon).map(Change::Promo)
-                });
+                let made = events.iter().find_map(|event| self.claimed_coupon(event));
+                PromoChange::Coupon(made.or_else(|| self.coupon_view(coupon))?)
             }
             PromoCommand::RevokeCoupon { coupon } => PromoChange::Coupon(self.coupon_view(coupon)?),
             PromoCommand::StartDraw { draw, .. }
@@ -205,20 +205,21 @@ impl Shop {
         };
         Some(Change::Promo(change))
     }
-}
 
-/// The coupon as its claim made it, so that a repetition hears the same.
-fn claimed(event: &Event) -> Option<PromoChange> {
-    let Event::Promo(PromoEvent::CouponClaimed(claimed)) = event else { return None };
-    Some(PromoChange::Coupon(CouponView {
-        coupon: claimed.coupon.clone(),
-        campaign: claimed.campaign.clone(),
-        buyer: claimed.buyer.clone(),
-        state: CouponState::Claimed,
-        worst_minor: claimed.worst_minor,
-        expires_at: claimed.expires_at,
-        version: 1,
-    }))
+    /// The coupon as its claim made it, so that a repetition hears the same.
+    fn claimed_coupon(&self, event: &Event) -> Option<CouponView> {
+        let Event::Promo(PromoEvent::CouponClaimed(claimed)) = event else { return None };
+        Some(CouponView {
+            coupon: claimed.coupon.clone(),
+            campaign: claimed.campaign.clone(),
+            buyer: claimed.buyer.clone(),
+            state: CouponState::Claimed,
+            worst_minor: claimed.worst_minor,
+            currency: self.currency().clone(),
+            expires_at: claimed.expires_at,
+            version: 1,
+        })
+    }
 }
 
 /// Each key once, in order.

@@ -15,6 +15,7 @@ impl Shop {
             rule: id.clone(),
             spec: rule.spec.clone(),
             spent_minor: rule.spent_minor,
+            currency: self.currency().clone(),
             version: rule.version,
         })
     }
@@ -52,6 +53,7 @@ impl Shop {
             buyer: coupon.buyer.clone(),
             state: coupon.state.clone(),
             worst_minor: coupon.worst_minor,
+            currency: self.currency().clone(),
             expires_at: coupon.expires_at,
             version: coupon.version,
         })
@@ -64,6 +66,8 @@ impl Shop {
         let mut view = PromoBuyerView {
             coupons: coupons.filter_map(|id| self.coupon_view(id)).collect(),
             reminders: row.into_iter().flat_map(|row| &row.campaign_reminders).cloned().collect(),
+            pooled: self.pooled_of(buyer),
+            entered: self.draws_of(buyer),
             ..PromoBuyerView::default()
         };
         for (id, campaign) in &self.promo.campaigns {

@@ -1,5 +1,8 @@
 //! Working at a desk: links that hold for as long as their sockets, and whoever watches.
 
+use std::collections::BTreeSet;
+
+use hawker_domain::command::ShopCommand;
 use hawker_domain::view::desk::AgentStatus;
 
 use super::*;
@@ -95,6 +98,21 @@ async fn a_desk_is_joined_and_left_and_its_pushes_are_heard_in_between() {
     bea.hears().await;
     house.guest("bob").await.act("chat.send", text("hello")).await;
     assert_eq!(bea.pushed("desk.session").await, [Value::Null; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_is_dismissed_hears_so_on_his_connection_and_does_not_come_back() {
+    let house = House::open().await;
+    let (user, roles) = (user_id("bea"), BTreeSet::from([Role::Agent]));
+    house.driver.manage(ShopCommand::PutStaff { user: user.clone(), roles }).await;
+    let mut bea = house.agent("bea", 9).await;
+    bea.pushed("desk.agent").await;
+    house.driver.manage(ShopCommand::RemoveStaff { user }).await;
+    house.guest("ann").await.act("chat.send", text("hello")).await;
+    pass(Duration::from_millis(100)).await;
+    let kinds: Vec<_> = bea.hears().await.iter().map(|line| line["type"].clone()).collect();
+    assert_eq!(kinds, ["desk.dismissed"]);
+    assert_eq!(code(&bea.ask_shop("desk.join", json!({})).await), "forbidden");
 }
 
 #[tokio::test(start_paused = true)]
