@@ -281,3 +281,117 @@ impl Stories {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::Feed;
+    use crate::coupons::waves::Stay;
+    use hawker_protocol::object::Coupon;
+    use serde_json::{Value, json};
+
+    /// A feed in which `plain` gave `v1` a coupon of 500.
+    fn feed() -> Feed<CouponLedger> {
+        let spec = json!({
+            "title": "Off", "funder": "seller", "kind": "amount",
+            "tiers": [{"min_spend_minor": 0, "value": 500}], "max_discount_minor": null,
+            "rooms": {"rooms": ["room"]}, "task": "none", "claims_total": 3, "per_buyer": 1,
+            "budget_minor": 1_500,
+        });
+        let events = [
+            ("campaign_created", json!({"campaign": "plain", "spec": spec})),
+            ("campaign_opened", json!({"campaign": "plain", "due_at": 1})),
+            (
+                "coupon_claimed",
+                json!({"coupon": "k1", "campaign": "plain", "buyer": "v1", "worst_minor": 500,
+                       "expires_at": 99}),
+            ),
+        ];
+        let event = |(index, (name, data)): (usize, (&str, Value))| {
+            json!({"version": 1, "index": index, "at": 1, "type": "promo", "data": {name: data}})
+        };
+        let events: Vec<_> = events.into_iter().enumerate().map(event).collect();
+        let page = json!({"events": events, "next": 1, "end": true});
+        let mut feed = Feed::new();
+        assert!(feed.on_page(page.to_string().as_bytes()).unwrap());
+        feed
+    }
+
+    fn coupon(id: &str, worst_minor: u64, kind: &str) -> Coupon {
+        serde_json::from_value(json!({
+            "coupon": id, "campaign": "plain", "buyer": "v1", "state": {"kind": kind},
+            "worst_minor": worst_minor, "currency": "USD", "expires_at": 99, "version": 1,
+        }))
+        .unwrap()
+    }
+
+    fn story(in_hand: Vec<Coupon>) -> Story {
+        let stay = Stay { from: Instant::now(), until: None, is_continued: false };
+        Story {
+            user: "v1".into(),
+            stays: vec![stay],
+            in_hand: Some(in_hand),
+            left: [("plain".to_owned(), (3, 2))].into(),
+            ..Story::default()
+        }
+    }
+
+    fn found(stories: &[Story], waves: &[Wave]) -> Stories {
+        judge(stories, waves, &feed().ledger, None)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_right_story_has_no_fault_and_each_wrong_one_has_its_own() {
+        let right = || story(vec![coupon("k1", 500, "claimed")]);
+        let judged = found(&[right()], &[]);
+        assert_eq!((judged.violations.kept, judged.coupons_in_hand), (Vec::<String>::new(), 1));
+        let more = story(vec![coupon("k1", 500, "claimed"), coupon("k2", 500, "claimed")]);
+        assert_eq!(found(&[more], &[]).over_budget, 1);
+        for (hand, part) in [
+            (vec![], "v1 does not have k1"),
+            (vec![coupon("k1", 500, "expired")], "v1 has k1 expired of 500"),
+            (vec![coupon("k1", 499, "claimed")], "v1 has k1 claimed of 499"),
+        ] {
+            let said = found(&[story(hand)], &[]).violations.kept;
+            assert!(said.iter().any(|it| it.contains(part)), "{part}: {said:?}");
+        }
+        let stale = Story { left: [("plain".to_owned(), (2, 3))].into(), ..right() };
+        let said = found(&[stale], &[]).violations.kept;
+        assert_eq!(said, ["v1 saw 3 left of plain, the feed Some(2)"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_push_that_was_lost_or_came_twice_is_counted() {
+        let right = || story(vec![coupon("k1", 500, "claimed")]);
+        tokio::time::advance(Duration::from_secs(5)).await;
+        let mut here = right();
+        here.stays[0].from -= Duration::from_secs(1);
+        let sent = Instant::now();
+        let wave = Wave { campaign: 0, followers: false, sent, answered: Some(sent) };
+        let judged = found(&[here], &[wave]);
+        assert_eq!((judged.pushes_expected, judged.lost_pushes), (1, 1));
+        let twice = Story { waves: [(0, 2)].into(), ..right() };
+        let judged = found(&[twice], &[wave]);
+        assert_eq!((judged.lost_pushes, judged.doubled_pushes), (0, 1));
+    }
+
+    #[test]
+    fn the_server_s_figures_are_held_against_the_feed() {
+        let promo = |claimed: u32, seller: u64| -> DashboardPromo {
+            let counts = json!({"granted": 0, "completed": 0, "claimed": claimed, "used": 0,
+                                "returned": 0, "expired": 0, "revoked": 0, "pushes": 0});
+            let money = json!({"spent_minor": 0, "locked_minor": 0, "claimed_minor": 500});
+            serde_json::from_value(json!({
+                "campaigns": [{"campaign": "plain", "title": "Off", "state": "open",
+                               "funder": "seller", "counts": counts, "money": money}],
+                "seller_minor": seller, "platform_minor": 0, "watched_ms": 0,
+            }))
+            .unwrap()
+        };
+        let said = |promo: DashboardPromo| standing(&feed().ledger, &[], &promo).violations.kept;
+        let missing = "plain is not there by the list";
+        assert_eq!(said(promo(1, 0)), [missing]);
+        assert!(said(promo(2, 0))[1].contains("by the dashboard"), "{:?}", said(promo(2, 0)));
+        assert!(said(promo(1, 7))[1].contains("cost by funder"), "{:?}", said(promo(1, 7)));
+    }
+}
