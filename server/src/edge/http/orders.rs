@@ -58,22 +58,9 @@ async fn address_of(
     let bytes = found.map_err(|error| refusals::of_journal(&error))?;
     let Some(bytes) = bytes else { return Ok(None) };
     let read = serde_json::from_slice::<command::Address>(&bytes).ok();
-    read.and_then(address).map(Some).ok_or_else(|| {
+    read.and_then(wire::address).map(Some).ok_or_else(|| {
         tracing::error!(%shop, order = %order.order, "an order's address cannot be read");
         Refusal::new(Code::Internal)
-    })
-}
-
-/// Bounded on its way in by the same figures.
-fn address(address: command::Address) -> Option<Address> {
-    let lines: Result<Vec<_>, _> = address.lines.into_iter().map(TryInto::try_into).collect();
-    Some(Address {
-        name: address.name.try_into().ok()?,
-        phone: address.phone.try_into().ok()?,
-        lines: lines.ok()?.try_into().ok()?,
-        city: address.city.try_into().ok()?,
-        postcode: address.postcode.try_into().ok()?,
-        country: address.country.try_into().ok()?,
     })
 }
 
