@@ -5,9 +5,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
+use hawker_protocol::number::Minor;
 use hawker_protocol::object::{Campaign, CampaignCounts, CampaignMoney, CouponState};
-use hawker_protocol::reply::{Dashboard, DashboardPromo};
-use hawker_protocol::request::RoomDashboard;
+use hawker_protocol::reply::{Campaigns, Dashboard, DashboardPromo};
+use hawker_protocol::request::{CouponCampaigns, RoomDashboard};
 use tokio::time::{Duration, Instant, sleep};
 
 use super::host::Host;
@@ -60,13 +61,12 @@ pub(super) async fn agree(
     let deadline = Instant::now() + AGREEMENT;
     loop {
         feed.read(api).await?;
-        let campaigns = api.campaigns().await?;
-        let (shop, room) = (scene.shop.clone(), scene.room.clone());
-        let said = host.ask(RoomDashboard { shop, room }).await?;
-        let said = said.map_err(|code| anyhow::anyhow!("the dashboard was refused: {code}"))?;
-        let dashboard: Dashboard = line::ok(&said)?;
-        let promo = dashboard.promo.context("a dashboard without its campaigns")?;
-        let standing = standing(&feed.ledger, &campaigns, &promo);
+        let said = Said {
+            http: api.campaigns().await?,
+            socket: campaigns_of(host, scene).await?,
+            dashboard: dashboard_of(host, scene).await?,
+        };
+        let standing = standing(&feed.ledger, &said);
         if standing.violations.count == 0 || Instant::now() > deadline {
             return Ok(standing);
         }
@@ -74,26 +74,49 @@ pub(super) async fn agree(
     }
 }
 
-fn standing(ledger: &CouponLedger, campaigns: &[Campaign], promo: &DashboardPromo) -> Standing {
+/// What the server says of its campaigns, in its three ways.
+struct Said {
+    http: Vec<Campaign>,
+    socket: Vec<Campaign>,
+    dashboard: DashboardPromo,
+}
+
+async fn dashboard_of(host: &mut Host, scene: &Scene) -> Result<DashboardPromo> {
+    let (shop, room) = (scene.shop.clone(), scene.room.clone());
+    let said = host.ask(RoomDashboard { shop, room }).await?;
+    let said = said.map_err(|code| anyhow::anyhow!("the dashboard was refused: {code}"))?;
+    let dashboard: Dashboard = line::ok(&said)?;
+    dashboard.promo.context("a dashboard without its campaigns")
+}
+
+async fn campaigns_of(host: &mut Host, scene: &Scene) -> Result<Vec<Campaign>> {
+    let shop = scene.shop.clone();
+    let list = CouponCampaigns { shop, state: None, room: None, cursor: None, limit: None };
+    let said = host.ask(list).await?;
+    let said = said.map_err(|code| anyhow::anyhow!("the campaigns were refused: {code}"))?;
+    Ok(line::ok::<Campaigns>(&said)?.campaigns)
+}
+
+fn standing(ledger: &CouponLedger, said: &Said) -> Standing {
     let mut standing = Standing::default();
+    let promo = &said.dashboard;
     let (mut seller, mut platform) = (0, 0);
     for (id, funder, counts, money) in ledger.campaigns() {
         match funder {
             Funder::Seller => seller += money.spent_minor,
             Funder::Platform => platform += money.spent_minor,
         }
-        let listed = campaigns.iter().find(|it| it.campaign.as_str() == id);
-        let listed_figures = listed.map(|it| (it.counts, it.money));
-        standing.compare((id, "by the list"), (counts, money), listed_figures);
-        if let Some(listed) = listed {
-            let Money { spent_minor, locked_minor, claimed_minor } = money_of(&listed.money);
-            let taken = spent_minor + locked_minor + claimed_minor;
-            let budget = i64::try_from(listed.budget_minor.0).unwrap_or(i64::MAX);
+        for (way, campaigns) in [("over HTTP", &said.http), ("on a socket", &said.socket)] {
+            let listed = campaigns.iter().find(|it| it.campaign.as_str() == id);
+            let figures = listed.map(|it| (it.counts, it.money));
+            standing.compare((id, way), (counts, money), figures);
+            let budget = listed.map_or(i64::MAX, |it| signed(it.budget_minor));
+            let taken = listed.map_or(0, |it| money_of(&it.money).taken());
             standing.over_budget += u64::from(taken > budget);
         }
         let shown = promo.campaigns.iter().find(|it| it.campaign.as_str() == id);
         let shown_figures = shown.map(|it| (it.counts, it.money));
-        standing.compare((id, "by the dashboard"), (counts, money), shown_figures);
+        standing.compare((id, "on the dashboard"), (counts, money), shown_figures);
         if let Some((watch, funnel)) = shown.and_then(|it| it.watch).zip(ledger.funnel(id)) {
             standing.same((id, "watching"), funnel, (watch.started, watch.watched_ms.0));
         }
@@ -116,8 +139,11 @@ fn counts_of(counts: &CampaignCounts) -> Counts {
     }
 }
 
+fn signed(minor: Minor) -> i64 {
+    i64::try_from(minor.0).unwrap_or(i64::MAX)
+}
+
 fn money_of(money: &CampaignMoney) -> Money {
-    let signed = |minor: hawker_protocol::number::Minor| i64::try_from(minor.0).unwrap_or(i64::MAX);
     Money {
         spent_minor: signed(money.spent_minor),
         locked_minor: signed(money.locked_minor),
@@ -250,7 +276,7 @@ impl Stories {
             };
             for coupon in coupons {
                 self.coupons_in_hand += 1;
-                let worst = i64::try_from(coupon.worst_minor.0).unwrap_or(i64::MAX);
+                let worst = signed(coupon.worst_minor);
                 let (kind, place) = match coupon.state {
                     CouponState::Claimed => ("claimed", 0),
                     CouponState::Locked { .. } => ("locked", 1),
@@ -307,9 +333,7 @@ mod tests {
                        "expires_at": 99}),
             ),
         ];
-        let event = |(index, (name, data)): (usize, (&str, Value))| {
-            json!({"version": 1, "index": index, "at": 1, "type": "promo", "data": {name: data}})
-        };
+        let event = |(index, (name, data)): (usize, (&str, Value))| json!({"version": 1, "index": index, "at": 1, "type": "promo", "data": {name: data}});
         let events: Vec<_> = events.into_iter().enumerate().map(event).collect();
         let page = json!({"events": events, "next": 1, "end": true});
         let mut feed = Feed::new();
@@ -388,10 +412,13 @@ mod tests {
             }))
             .unwrap()
         };
-        let said = |promo: DashboardPromo| standing(&feed().ledger, &[], &promo).violations.kept;
-        let missing = "plain is not there by the list";
-        assert_eq!(said(promo(1, 0)), [missing]);
-        assert!(said(promo(2, 0))[1].contains("by the dashboard"), "{:?}", said(promo(2, 0)));
-        assert!(said(promo(1, 7))[1].contains("cost by funder"), "{:?}", said(promo(1, 7)));
+        let said = |dashboard: DashboardPromo| {
+            let said = Said { http: Vec::new(), socket: Vec::new(), dashboard };
+            standing(&feed().ledger, &said).violations.kept
+        };
+        let missing = ["plain is not there over HTTP", "plain is not there on a socket"];
+        assert_eq!(said(promo(1, 0)), missing);
+        assert!(said(promo(2, 0))[2].contains("on the dashboard"), "{:?}", said(promo(2, 0)));
+        assert!(said(promo(1, 7))[2].contains("cost by funder"), "{:?}", said(promo(1, 7)));
     }
 }
