@@ -147,7 +147,7 @@ impl Shop {
             return self.rooms.get(room)?.kept_comment(comment).cloned().map(Change::Comment);
         }
         if let Event::ClaimPooled(pooled) = event {
-            return Some(Change::Promo(PromoChange::Pooled(pooled.clone())));
+            return self.pooled_view(pooled).map(PromoChange::Pooled).map(Change::Promo);
         }
         if let Event::PoolLost { .. } = event {
             return self.pool_drawn(event);
