@@ -178,6 +178,7 @@ impl Viewer {
         count(&scene.counters.orders);
         let command = request.command_id().map(Id::as_str).unwrap_or_default();
         scene.told().on_made(&self.link.user, command, order.order.as_str());
+        self.on_locked(&order);
         let Some(shopping) = self.till.shopping.take() else { return Ok(()) };
         let Some(quote) = &shopping.quote else { return Ok(()) };
         match &order.quote {
@@ -239,6 +240,7 @@ impl Viewer {
         self.link.scene.told().on_done(&self.link.user, command);
         self.changes += 1;
         let About::Reprice { is_last } = about else { return Ok(()) };
+        self.on_locked(&order);
         if let Some(quote) = &order.quote {
             self.check_sums(quote);
             if !is_last && !quote.coupons.is_empty() {

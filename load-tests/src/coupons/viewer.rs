@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use hawker_protocol::Id;
 use hawker_protocol::Request;
-use hawker_protocol::object::{Coupon, CouponState, Me};
+use hawker_protocol::object::{Coupon, CouponHolder, CouponState, Me, Order};
 use hawker_protocol::push::{CouponChanged, CouponProgress, RoomCoupon};
 use hawker_protocol::reply::{CouponClaimed, Coupons, Joined, Resumed, Welcome};
 use hawker_protocol::request::{CouponClaim, CouponList, RoomWatch, ShopFollow};
@@ -390,17 +390,28 @@ impl Viewer {
         }
     }
 
-    /// One of his coupons, as somebody told it.
+    /// One of his coupons, as somebody told it. That an order took it he knows by the order.
     pub(super) fn on_coupon(&mut self, coupon: Coupon) {
-        match self.coupons.iter_mut().find(|known| known.coupon == coupon.coupon) {
-            Some(known) if known.version >= coupon.version => {}
-            Some(known) => {
-                *known = coupon;
-                self.changes += 1;
-            }
-            None => {
-                self.coupons.push(coupon);
-                self.changes += 1;
+        let known = self.coupons.iter_mut().find(|known| known.coupon == coupon.coupon);
+        if known.as_ref().is_some_and(|known| known.version >= coupon.version) {
+            return;
+        }
+        let is_ordered = matches!(coupon.state, CouponState::Locked { .. });
+        self.changes += u64::from(!is_ordered);
+        match known {
+            Some(known) => *known = coupon,
+            None => self.coupons.push(coupon),
+        }
+    }
+
+    /// An order has taken these, whenever the push about it comes.
+    pub(super) fn on_locked(&mut self, order: &Order) {
+        let used = order.quote.iter().flat_map(|quote| &quote.coupons);
+        for used in used {
+            let by = CouponHolder::Order(order.order.clone());
+            let known = self.coupons.iter_mut().find(|known| known.coupon == used.coupon);
+            if let Some(known) = known.filter(|known| known.state == CouponState::Claimed) {
+                known.state = CouponState::Locked { by };
             }
         }
     }
