@@ -170,6 +170,11 @@ impl Link {
         self.is_in
     }
 
+    /// When he got in on this connection.
+    pub(super) fn entered_at(&self) -> Option<Instant> {
+        self.stays.last().map(|stay| stay.from)
+    }
+
     pub(super) fn ask(&mut self, request: impl Into<Request>, intended: Instant, about: About) {
         let request = request.into();
         match &mut self.talk {

@@ -169,8 +169,10 @@ impl Viewer {
             let next = self.agenda.next_at().filter(|_| may_act);
             self.link.wait(next).await?;
             if may_act {
+                // Nobody presses a button before he is back.
+                let back = self.link.entered_at();
                 while let Some((at, deed)) = self.agenda.take_due(Instant::now()) {
-                    self.act(deed, at)?;
+                    self.act(deed, back.map_or(at, |back| at.max(back)))?;
                 }
             }
             while self.link.next(text)? {
