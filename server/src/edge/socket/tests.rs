@@ -4,6 +4,7 @@
 mod chats;
 mod desks;
 mod greetings;
+mod promos;
 mod rooms;
 mod shelf;
 mod sizes;
