@@ -5,6 +5,7 @@ mod demo;
 pub mod journal_tool;
 mod options;
 mod parts;
+mod secret;
 mod uploads;
 
 use std::future::Future;

@@ -39,6 +39,6 @@ pub use promo::{
 };
 pub use refusals::rejection_refusal;
 pub use to_wire::{
-    at, buyer, comment, id, order, pinned, product, reservation, role, room, sale, sale_push, shop,
-    staff, stock_push, turn_sale, turns, update_stock_item, waiting,
+    address, at, buyer, comment, id, order, pinned, product, reservation, role, room, sale,
+    sale_push, shop, staff, stock_push, turn_sale, turns, update_stock_item, waiting,
 };

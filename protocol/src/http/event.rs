@@ -44,10 +44,12 @@ pub struct Event {
     pub user: Option<Id>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command_id: Option<Id>,
-    /// Such as `order_paid`.
+    /// Such as `order_paid`. Of the types `desk` and `promo` (prices, coupons, watch tasks, draws)
+    /// the name of what happened is the one field of `data`.
     #[serde(rename = "type")]
     pub kind: String,
     /// What happened. Fields may be added, none changes its meaning.
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     pub data: serde_json::Value,
 }
 

@@ -1535,7 +1535,11 @@ export type Me = { following: boolean,
 /**
  * Muted in this room until then.
  */
-muted_until?: number, reservations: Array<Reservation>, orders: Array<Order>, waiting: Array<Waiting>, 
+muted_until?: number, 
+/**
+ * Holds, and claims that wait for the draw of their sale.
+ */
+reservations: Array<Reservation>, orders: Array<Order>, waiting: Array<Waiting>, 
 /**
  * Sales whose start the buyer wants to be told.
  */
@@ -1551,7 +1555,11 @@ granted?: Array<string>, progress?: Array<Progress>,
 /**
  * Campaigns whose opening he wants to be told.
  */
-campaign_reminders?: Array<string>, };
+campaign_reminders?: Array<string>, 
+/**
+ * Running draws that he is in.
+ */
+entered?: Array<string>, };
 
 export type Message = { 
 /**

@@ -64,14 +64,14 @@ pub fn draw_key(draw: &DrawId) -> String {
     format!("draw/{draw}")
 }
 
-/// The sealed seed of a lucky draw, until it is revealed.
+/// The sealed seed of a lucky draw, until it is revealed. No other key starts with it.
 pub fn draw_seed_key(draw: &DrawId) -> String {
-    format!("draw-seed/{draw}")
+    format!("draw-seed/{draw}/")
 }
 
-/// The sealed seed of a sale's first moments.
+/// The sealed seed of a sale's first moments. No other key starts with it.
 pub fn sale_seed_key(sale: &SaleId) -> String {
-    format!("sale-seed/{sale}")
+    format!("sale-seed/{sale}/")
 }
 
 /// Where a prize goes.

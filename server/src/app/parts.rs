@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{demo, journal_tool, options, uploads};
+use super::{demo, journal_tool, options, secret, uploads};
 use crate::bus::{self, Bus};
 use crate::cli::edge_options;
 use crate::clock::Clock;
@@ -27,10 +27,11 @@ use crate::edge::limits::Limits;
 use crate::edge::listener::{Drained, Listener};
 use crate::edge::origin::{Origin, Origins};
 use crate::edge::seat::Seats;
+use crate::edge::seed::Sealer;
 use crate::edge::service::Service;
-use crate::edge::socket::{Goodbyes, Likes, PresenceKey, Surroundings};
+use crate::edge::socket::{Goodbyes, PresenceKey, Pulses, Surroundings};
 use crate::edge::upgrade::{self, Door};
-use crate::edge::{admin, auth, guard, http, page, revoke};
+use crate::edge::{admin, auth, guard, http, page, reveal, revoke};
 use crate::engine::Engine;
 use crate::hub::Hub;
 use crate::journal::memory::Memory;
@@ -65,7 +66,7 @@ impl Parts {
         tokio::spawn(clock.clone().follow());
         let auth = auth_options(config, demo)?;
         let minter = if demo { minter(&auth)? } else { None };
-        let secret = shared_secret(&auth)?;
+        let secret = secret::of(&auth, config)?;
         let verifier = Arc::new(Verifier::new(auth, clock.clone())?);
         tokio::spawn(keep_tokens(verifier.clone(), clock.clone()));
 
@@ -75,14 +76,19 @@ impl Parts {
         let hub = Hub::new(options::hub(config)?, delivery.clone());
         bus.subscribe(hub.clone());
         tokio::spawn(delivery.clone().run());
+        let (sink, wishes) = reveal::watching(delivery);
         let engine =
-            Engine::start(options::engine(config), clock.clone(), store.journal.clone(), delivery);
-        let likes = Arc::new(Likes::default());
-        tokio::spawn(pulse(hub.clone(), likes.clone(), engine.clone(), shutdown.clone()));
+            Engine::start(options::engine(config), clock.clone(), store.journal.clone(), sink);
+        let pulses = Arc::new(Pulses::default());
+        tokio::spawn(pulse(hub.clone(), pulses.clone(), engine.clone(), shutdown.clone()));
 
         let wait = Duration::from_millis(config.limits.timeouts.command_ms);
         let files = uploads::open(config, &clock)?;
-        let service = Arc::new(Service::new(engine.clone(), clock, verifier, files.clone(), wait));
+        let (engine_too, files_too) = (engine.clone(), files.clone());
+        let sealer = Sealer::derive(&secret)?;
+        let service = Service::new(engine_too, clock, verifier, files_too, sealer, wait);
+        let service = Arc::new(service);
+        tokio::spawn(reveal::run(service.clone(), wishes));
         let revoking = revoke::router(service.clone(), hub.clone());
         if demo {
             demo::furnish(&service).await?;
@@ -94,16 +100,13 @@ impl Parts {
             service: service.clone(),
             hub,
             rates: rates.clone(),
-            likes,
+            pulses,
             presence: PresenceKey::derive(&secret),
             drain: shutdown.clone(),
             goodbyes: Goodbyes::default(),
         });
 
-        let listening = edge_options::listener(config, cores, http::render)?;
-        let seats = Seats::new(edge_options::seats(config));
-        let listener = Listener::bind(listening, seats)
-            .with_context(|| format!("cannot listen on {}", config.server.listen))?;
+        let listener = public_listener(config, cores)?;
         let origins = Arc::new(origins(config, demo, listener.local_addr()?)?);
         let sockets = TaskTracker::new();
         let door = Door { around, origins: origins.clone(), tasks: sockets.clone() };
@@ -226,14 +229,10 @@ fn minter(auth: &auth::Options) -> anyhow::Result<Option<Minter>> {
     Ok(Some(Minter::new(&auth.issuer, &auth.audience, secret)?))
 }
 
-/// What keys are derived from. Where tokens come by public keys there is no secret to share: what
-/// was signed then ends with the process. A buyer waits his few seconds again, a page asks for
-/// another ticket, and a file that is sent again is another upload.
-fn shared_secret(auth: &auth::Options) -> anyhow::Result<Vec<u8>> {
-    match &auth.secret {
-        Some(secret) => Ok(secret.clone()),
-        None => Ok(auth::random_secret()?),
-    }
+fn public_listener(config: &Config, cores: NonZero<usize>) -> anyhow::Result<Listener> {
+    let listening = edge_options::listener(config, cores, http::render)?;
+    Listener::bind(listening, Seats::new(edge_options::seats(config)))
+        .with_context(|| format!("cannot listen on {}", config.server.listen))
 }
 
 /// What is asked over HTTP, and apart from it what is streamed.
@@ -281,12 +280,12 @@ fn admin_part(
     Ok((listener, admin::router(readiness, render, tools, public)))
 }
 
-/// Reports each room's viewers and likes to its shop, once a second.
-async fn pulse(hub: Arc<Hub>, likes: Arc<Likes>, engine: Engine, stop: CancellationToken) {
+/// Reports each room's viewers, likes and who watches to its shop, once a second.
+async fn pulse(hub: Arc<Hub>, pulses: Arc<Pulses>, engine: Engine, stop: CancellationToken) {
     let mut second = tokio::time::interval(Duration::from_secs(1));
     loop {
         tokio::select! {
-            _ = second.tick() => likes.report(&hub, &engine),
+            _ = second.tick() => pulses.report(&hub, &engine),
             () = stop.cancelled() => return,
         }
     }

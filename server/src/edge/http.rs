@@ -36,7 +36,27 @@
 //! | `/shops/{shop}/orders/{order}` | GET |
 //! | `/shops/{shop}/orders/{order}/cancel` | POST |
 //! | `/shops/{shop}/orders/{order}/payments` | POST |
+//! | `/shops/{shop}/orders/{order}/refunds` | POST |
 //! | `/shops/{shop}/buyers/{buyer}` | GET DELETE |
+//! | `/shops/{shop}/buyers/{buyer}/coupons` | GET |
+//! | `/shops/{shop}/buyers/{buyer}/quotes` | POST |
+//! | `/shops/{shop}/campaigns` | GET POST |
+//! | `/shops/{shop}/campaigns/{campaign}` | GET |
+//! | `/shops/{shop}/campaigns/{campaign}/announce` | POST |
+//! | `/shops/{shop}/campaigns/{campaign}/open` | POST |
+//! | `/shops/{shop}/campaigns/{campaign}/push` | POST |
+//! | `/shops/{shop}/campaigns/{campaign}/grants` | POST |
+//! | `/shops/{shop}/campaigns/{campaign}/end` | POST |
+//! | `/shops/{shop}/campaigns/{campaign}/revoke` | POST |
+//! | `/shops/{shop}/coupons/{coupon}/revoke` | POST |
+//! | `/shops/{shop}/price-rules` | GET |
+//! | `/shops/{shop}/price-rules/{rule}` | PUT DELETE |
+//! | `/shops/{shop}/stacking` | PUT |
+//! | `/shops/{shop}/capabilities` | GET PATCH |
+//! | `/shops/{shop}/draws` | GET POST |
+//! | `/shops/{shop}/draws/{draw}` | GET |
+//! | `/shops/{shop}/draws/{draw}/close` | POST |
+//! | `/shops/{shop}/draws/{draw}/prizes` | GET |
 //! | `/shops/{shop}/agents` | GET |
 //! | `/shops/{shop}/agents/{agent}/status` | PUT |
 //! | `/shops/{shop}/agents/{agent}/cap` | PUT |
@@ -71,12 +91,16 @@
 mod agents;
 mod buyers;
 mod call;
+mod campaigns;
 mod catalogue;
 mod conversations;
+mod coupons;
 mod desk;
+mod draws;
 mod feed;
 mod openapi;
 mod orders;
+mod prices;
 mod problem;
 mod rooms;
 mod sales;
@@ -174,9 +198,35 @@ fn routes() -> Routes {
         .routes(routes!(orders::get_order))
         .routes(routes!(orders::cancel_order))
         .routes(routes!(orders::report_payment))
+        .routes(routes!(orders::refund_order))
         .routes(routes!(buyers::get_buyer, buyers::erase_buyer))
         .routes(routes!(uploads::get_upload_ticket))
+        .merge(promo_routes())
         .merge(desk_routes())
+}
+
+/// Prices, coupons and draws.
+fn promo_routes() -> Routes {
+    Routes::default()
+        .routes(routes!(campaigns::list_campaigns, campaigns::create_campaign))
+        .routes(routes!(campaigns::get_campaign))
+        .routes(routes!(campaigns::announce_campaign))
+        .routes(routes!(campaigns::open_campaign))
+        .routes(routes!(campaigns::push_campaign))
+        .routes(routes!(campaigns::grant_coupons))
+        .routes(routes!(campaigns::end_campaign))
+        .routes(routes!(campaigns::revoke_campaign))
+        .routes(routes!(coupons::revoke_coupon))
+        .routes(routes!(coupons::list_coupons))
+        .routes(routes!(coupons::quote_cart))
+        .routes(routes!(prices::list_price_rules))
+        .routes(routes!(prices::put_price_rule, prices::end_price_rule))
+        .routes(routes!(prices::set_stacking))
+        .routes(routes!(prices::get_capabilities, prices::change_capabilities))
+        .routes(routes!(draws::list_draws, draws::create_draw))
+        .routes(routes!(draws::get_draw))
+        .routes(routes!(draws::close_draw))
+        .routes(routes!(draws::list_prizes))
 }
 
 /// The service desk.

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hawker_domain::command::{Actor, Role};
+use hawker_domain::command::{Actor, Commitment, Role};
 use hawker_domain::document;
 use hawker_domain::id::{CommandId, OrderId, RoomId, SaleId, ShopId, UserId};
 use hawker_domain::rejection::Rejection;
@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use super::auth::{Identity, Verifier};
 use super::link::Links;
 use super::refusals;
+use super::seed::Sealer;
 use crate::clock::Clock;
 use crate::engine::{self, Answer as Reached, CommandIdentity, Engine, Outcome, Submission};
 use crate::uploads::{Description, Uploads};
@@ -38,6 +39,7 @@ pub struct Service {
     verifier: Arc<Verifier>,
     uploads: Arc<dyn Uploads>,
     links: Links,
+    sealer: Sealer,
     /// How long a command may wait before it is decided, and a question for its answer.
     command_timeout: Duration,
 }
@@ -55,9 +57,11 @@ impl Service {
         clock: Clock,
         verifier: Arc<Verifier>,
         uploads: Arc<dyn Uploads>,
+        sealer: Sealer,
         command_timeout: Duration,
     ) -> Self {
-        Self { engine, clock, verifier, uploads, links: Links::default(), command_timeout }
+        let links = Links::default();
+        Self { engine, clock, verifier, uploads, links, sealer, command_timeout }
     }
 
     pub fn engine(&self) -> &Engine {
@@ -66,6 +70,10 @@ impl Service {
 
     pub fn command_timeout(&self) -> Duration {
         self.command_timeout
+    }
+
+    pub(super) fn sealer(&self) -> &Sealer {
+        &self.sealer
     }
 
     pub(super) fn links(&self) -> &Links {
@@ -160,6 +168,7 @@ impl Service {
         self.verifier.still_valid(identity).map_err(wire_auth)?;
         let shop = request.shop().ok_or(Refusal::new(Code::InvalidRequest))?;
         let shop = wire::shop_id(shop);
+        let commitment = self.commitment_for(request, &shop)?;
         let ask = wire::Ask {
             user: &identity.user,
             name: identity.name.as_deref().unwrap_or(identity.user.as_str()),
@@ -168,7 +177,7 @@ impl Service {
                 media_type: file.media_type.as_str(),
                 size_bytes: file.size_bytes,
             }),
-            commitment: None,
+            commitment: commitment.as_ref(),
         };
         let Some(translated) = wire::translate(request, &ask) else {
             return Ok(Prepared::Read(Box::new(Read { shop, identity: identity.clone() })));
@@ -188,6 +197,20 @@ impl Service {
         Ok(Prepared::Command(Box::new(submission)))
     }
 
+    /// The promise of a seed, where the request makes something that is drawn. A repetition's is
+    /// thrown away: the first one stands.
+    fn commitment_for(
+        &self,
+        request: &Request,
+        shop: &ShopId,
+    ) -> Result<Option<Commitment>, Refusal> {
+        let made = wire::needs_seed(request).then(|| self.sealer.commit(shop)).transpose();
+        made.map_err(|error| {
+            tracing::error!(%error, "a draw cannot be promised");
+            Refusal::new(Code::Internal)
+        })
+    }
+
     /// Answers a request that changes nothing.
     pub(super) async fn read(&self, read: Box<Read>, request: Request) -> Result<Answer, Refusal> {
         let Read { shop, identity } = &*read;
@@ -202,7 +225,7 @@ impl Service {
             Request::ShopSettings(change) => self.settings(shop, identity, change).await,
             Request::ChatOpen(_) => self.open_chat(shop, identity).await,
             Request::ChatHistory(history) => self.chat_history(shop, identity, history).await,
-            request => self.read_desk(shop, identity, request).await,
+            request => self.read_promo(shop, identity, request).await,
         }
     }
 

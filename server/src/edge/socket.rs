@@ -34,7 +34,7 @@ use greeting::Greeting;
 use replies::Replies;
 
 pub use presence::PresenceKey;
-pub use seats::Likes;
+pub use seats::Pulses;
 
 /// Figures of a conversation.
 #[derive(Debug, Clone)]
@@ -67,7 +67,7 @@ pub struct Surroundings {
     pub service: Arc<Service>,
     pub hub: Arc<Hub>,
     pub rates: Arc<Rates>,
-    pub likes: Arc<Likes>,
+    pub pulses: Arc<Pulses>,
     pub presence: PresenceKey,
     pub drain: CancellationToken,
     pub goodbyes: Goodbyes,

@@ -105,6 +105,10 @@ impl Inbox {
     }
 }
 
+/// What a shop that writes nothing just now may miss of its viewers' watching: some minutes of a
+/// large room are kept.
+const WAITING_MARKS_MAX: usize = 200_000;
+
 /// Pulses that wait for the shop: one per room, merged as they come.
 #[derive(Debug, Default)]
 pub(super) struct Pulses {
@@ -120,7 +124,8 @@ impl Pulses {
             merged.likes += pulse.likes;
             merged.joins += pulse.joins;
             merged.viewers = pulse.viewers;
-            merged.marks.extend(pulse.marks);
+            let room = WAITING_MARKS_MAX.saturating_sub(merged.marks.len());
+            merged.marks.extend(pulse.marks.into_iter().take(room));
         }
         self.arrived.notify_one();
     }

@@ -25,6 +25,12 @@ pub const CLOSE_TOO_SLOW: u16 = 4408;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId(u64);
 
+impl ConnectionId {
+    pub fn number(self) -> u64 {
+        self.0
+    }
+}
+
 /// What every connection of a hub shares.
 #[derive(Debug)]
 pub(super) struct Shared {

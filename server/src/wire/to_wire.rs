@@ -359,6 +359,19 @@ pub(super) fn order_state(state: &view::OrderState) -> object::OrderState {
     }
 }
 
+/// Where something goes. Bounded on its way in by the same figures.
+pub fn address(address: command::Address) -> Option<object::Address> {
+    let lines: Result<Vec<_>, _> = address.lines.into_iter().map(TryInto::try_into).collect();
+    Some(object::Address {
+        name: address.name.try_into().ok()?,
+        phone: address.phone.try_into().ok()?,
+        lines: lines.ok()?.try_into().ok()?,
+        city: address.city.try_into().ok()?,
+        postcode: address.postcode.try_into().ok()?,
+        country: address.country.try_into().ok()?,
+    })
+}
+
 pub(super) fn coupon_state(state: &view::promo::CouponState) -> object::CouponState {
     use view::promo::{CouponHolder, CouponState};
     match state {

@@ -7,6 +7,7 @@ use hawker_server::edge::origin::Origins;
 use serde_json::{Value, json};
 
 use crate::bench::{Asking, BODY_BYTES_MAX, ask, bench, empty, send_to};
+use crate::campaigns::two_off;
 
 const ADJUST: &str = "/v1/shops/acme/skus/mug-red/stock/adjust";
 const STOCK: &str = "/v1/shops/acme/skus/mug-red/stock";
@@ -108,6 +109,11 @@ async fn an_id_outside_its_alphabet_or_length_is_refused_wherever_it_stands() {
         (ask("GET", "/v1/shops/acme/sessions/x/reports"), "session"),
         (ask("GET", "/v1/shops/acme/sessions/9007199254740992"), "session"),
         (ask("DELETE", "/v1/shops/acme/rooms/r1/mutes/%00"), "user"),
+        (ask("GET", "/v1/shops/acme/campaigns/c.1"), "campaign"),
+        (ask("POST", "/v1/shops/acme/coupons/a%20b/revoke"), "coupon"),
+        (ask("DELETE", "/v1/shops/acme/price-rules/%00"), "rule"),
+        (ask("GET", "/v1/shops/acme/draws/d.1"), "draw"),
+        (ask("GET", "/v1/shops/acme/buyers/a%20b/coupons"), "buyer"),
         (ask("POST", "/v1/shops/acme/rooms/r1/start").key("a b"), "Idempotency-Key"),
         (ask("POST", "/v1/shops/acme/rooms/r1/start").key(""), "Idempotency-Key"),
         (ask("POST", "/v1/shops/acme/rooms/r1/start").key(&too_long), "Idempotency-Key"),
@@ -147,6 +153,17 @@ async fn a_query_that_is_wrong_names_its_field() {
         ("conversations/ann/transcript?session=0", "session"),
         ("messages?text=%20", "text"),
         ("messages?text=red&cursor=x", "cursor"),
+        ("campaigns?state=running", "state"),
+        ("campaigns?room=a%20b", "room"),
+        ("campaigns?limit=0", "limit"),
+        ("campaigns?cursor=a%20b", "cursor"),
+        ("buyers/ann/coupons?room=a%20b", "room"),
+        ("buyers/ann/coupons?limit=201", "limit"),
+        ("buyers/ann/coupons?cursor=a%20b", "cursor"),
+        ("price-rules?limit=-1", "limit"),
+        ("price-rules?cursor=a%20b", "cursor"),
+        ("draws?state=open", "state"),
+        ("draws?room=", "room"),
         ("response-rate?from=0&until=x", "until"),
         ("response-rate?from=0&until=1&by=week", "by"),
         ("response-rate?from=0&until=1&agent=a1", "agent"),
@@ -223,6 +240,72 @@ async fn a_wrong_body_about_the_desk_names_its_field() {
         assert_eq!(named.split('.').next(), Some(field), "{path}: {refusal}");
     }
     assert_eq!(bench.version().await, version);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_body_about_coupons_names_its_field() {
+    let bench = bench().await;
+    let version = bench.version().await;
+    let campaign = |field: &str, value: Value| {
+        let mut body = two_off("c1");
+        body["spec"][field] = value;
+        body
+    };
+    let percent = json!({ "kind": "percent", "tiers": [{ "min_spend_minor": 0, "off_bps": 1 }] });
+    let falling = json!({ "kind": "amount", "tiers": [
+        { "min_spend_minor": 2, "off_minor": 1 }, { "min_spend_minor": 1, "off_minor": 2 }] });
+    let rule = |effect: Value| json!({ "title": "Sale", "effect": effect });
+    let refund = |line: i32, quantity: i32| {
+        let units = json!([{ "line": line, "quantity": quantity }]);
+        json!({ "refund": "f1", "stage": "after_shipment", "units": units })
+    };
+    let draw = |field: &str, value: Value| {
+        let mut spec = json!({ "room": "r1", "title": "A mug", "winners": 1, "run_ms": 10_000 });
+        spec[field] = value;
+        json!({ "spec": spec })
+    };
+    for (method, path, body, field) in [
+        ("POST", "campaigns", json!({ "campaign": "c1" }), "spec"),
+        ("POST", "campaigns", campaign("title", json!("x".repeat(121))), "spec.title"),
+        ("POST", "campaigns", campaign("discount", percent), "spec.discount.max_discount_minor"),
+        ("POST", "campaigns", campaign("discount", falling), "tiers"),
+        ("POST", "campaigns", campaign("claims_total", json!(0)), "spec.claims_total"),
+        ("POST", "campaigns", campaign("per_buyer", json!(101)), "spec.per_buyer"),
+        ("POST", "campaigns", campaign("budget_minor", json!(0)), "budget_minor"),
+        ("POST", "campaigns", campaign("opens_at", json!(1)), "opens_at"),
+        ("POST", "campaigns", campaign("task", json!({ "kind": "dance" })), "spec.task.kind"),
+        ("POST", "campaigns/c1/push", json!({ "segment": [] }), "room"),
+        ("POST", "campaigns/c1/grants", json!({ "buyers": "ann" }), "buyers"),
+        ("POST", "buyers/ann/quotes", json!({ "coupons": [] }), "basket"),
+        ("POST", "buyers/ann/quotes", json!({ "basket": {}, "coupons": "worst" }), "basket"),
+        ("PUT", "price-rules/p1", rule(json!({ "kind": "gift" })), "effect.kind"),
+        ("PUT", "price-rules/p1", rule(json!({ "kind": "flash_price" })), "effect.price_minor"),
+        ("PUT", "stacking", json!({ "forbidden": [["flash"]] }), "forbidden[0]"),
+        ("PATCH", "capabilities", json!({ "lucky_draws": "yes" }), "lucky_draws"),
+        ("POST", "orders/o1/refunds", refund(-1, 1), "units[0].line"),
+        ("POST", "orders/o1/refunds", refund(0, 0), "units[0].quantity"),
+        ("POST", "orders/o1/refunds", json!({ "refund": "f1", "units": [] }), "stage"),
+        ("POST", "draws", draw("winners", json!(0)), "spec.winners"),
+        ("POST", "draws", draw("run_ms", json!("1h")), "spec.run_ms"),
+    ] {
+        let asking = ask(method, &format!("/v1/shops/acme/{path}")).json(body);
+        let refusal = bench.send(asking).await.refused(400, "invalid_request");
+        assert_eq!(refusal["field"], field, "{path}: {refusal}");
+    }
+    assert_eq!(bench.version().await, version);
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_names_than_a_request_takes_are_refused() {
+    let bench = bench().await;
+    let many: Vec<String> = (0..1_001).map(|number| number.to_string()).collect();
+    let grants = ask("POST", "/v1/shops/acme/campaigns/c1/grants");
+    let refusal = bench.send(grants.json(json!({ "buyers": many }))).await;
+    assert_eq!(refusal.refused(400, "invalid_request")["field"], "buyers");
+    let long = vec!["x".repeat(64); 1_000];
+    let grants = ask("POST", "/v1/shops/acme/campaigns/c1/grants");
+    let refusal = bench.send(grants.json(json!({ "buyers": long }))).await;
+    assert_eq!(refusal.refused(413, "too_large")["bytes_max"], BODY_BYTES_MAX);
 }
 
 #[tokio::test(start_paused = true)]

@@ -21,6 +21,7 @@ use hawker_server::edge::auth::{self, Grant, Minter, Verifier};
 use hawker_server::edge::http::uploads::{Depot, Key};
 use hawker_server::edge::http::{ApiState, Options, document, documents, files, intake, router};
 use hawker_server::edge::limits::Limits;
+use hawker_server::edge::seed::Sealer;
 use hawker_server::edge::service::{Caller, Service};
 use hawker_server::engine::{self, CommandIdentity, CommitSink, Engine, Outcome, Submission};
 use hawker_server::journal::memory::Memory;
@@ -240,7 +241,9 @@ pub(crate) fn with_files(rules: FileRules) -> Bench {
     let timeout = Duration::from_secs(5);
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path(), &rules);
-    let service = Service::new(engine.clone(), clock.clone(), verifier, store.clone(), timeout);
+    let (engine_too, clock_too, sealer) =
+        (engine.clone(), clock.clone(), Sealer::derive(SECRET).unwrap());
+    let service = Service::new(engine_too, clock_too, verifier, store.clone(), sealer, timeout);
     let service = Arc::new(service);
     let shutdown = CancellationToken::new();
     let options = Options { body_bytes_max: BODY_BYTES_MAX, request_ms: 10_000 };

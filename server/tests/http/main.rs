@@ -6,11 +6,15 @@
 mod bench;
 
 mod bad_requests;
+mod campaigns;
 mod catalogue;
 mod conversations;
 mod desk;
+mod draws;
 mod feed;
 mod orders;
+mod prices;
+mod refunds;
 mod repetition;
 mod roles;
 mod rooms;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::bench::{Bench, acme, ask, bench, lasting_token};
 
-async fn order(bench: &Bench, buyer: &str, id: &str) {
+pub(crate) async fn order(bench: &Bench, buyer: &str, id: &str) {
     let line = BasketLine { sku: SkuId::parse("mug-red").unwrap(), quantity: 2 };
     let address = Address {
         name: "Ann Example".to_owned(),
@@ -26,7 +26,7 @@ async fn order(bench: &Bench, buyer: &str, id: &str) {
     assert!(matches!(outcome, Outcome::Accepted(_)), "{outcome:?}");
 }
 
-fn payment(id: &str, amount_minor: u64) -> Value {
+pub(crate) fn payment(id: &str, amount_minor: u64) -> Value {
     json!({ "payment": id, "amount_minor": amount_minor, "currency": "USD",
         "outcome": "succeeded" })
 }

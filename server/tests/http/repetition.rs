@@ -5,6 +5,7 @@ use hawker_protocol::Code;
 use serde_json::json;
 
 use crate::bench::{ask, bench};
+use crate::campaigns::two_off;
 use crate::sales::flash;
 
 #[tokio::test(start_paused = true)]
@@ -15,12 +16,22 @@ async fn the_same_request_under_the_same_key_is_answered_alike_and_done_once() {
     let unnamed = json!({ "spec": { "title": "A room without an id" } });
     let mut sale = flash(3);
     sale.as_object_mut().unwrap().remove("sale");
+    let mut campaign = two_off("c1");
+    campaign.as_object_mut().unwrap().remove("campaign");
+    let rule = json!({ "title": "Sale", "effect": { "kind": "product_discount", "off_bps": 100 } });
+    let draw =
+        json!({ "spec": { "room": "r1", "title": "A mug", "winners": 1, "run_ms": 10_000 } });
     for (index, (method, path, body)) in [
         ("PATCH", "/v1/shops/acme", settings),
         ("POST", "/v1/shops/acme/skus/mug-red/stock/adjust", stock),
         ("POST", "/v1/shops/acme/rooms", unnamed),
         ("POST", "/v1/shops/acme/sales", sale),
         ("POST", "/v1/shops/acme/rooms/r1/start", json!({})),
+        ("POST", "/v1/shops/acme/campaigns", campaign),
+        ("PUT", "/v1/shops/acme/price-rules/p1", rule),
+        ("PUT", "/v1/shops/acme/stacking", json!({ "forbidden": [["flash", "shipping"]] })),
+        ("PATCH", "/v1/shops/acme/capabilities", json!({ "lucky_draws": true })),
+        ("POST", "/v1/shops/acme/draws", draw),
         ("DELETE", "/v1/shops/acme/buyers/ann", json!({})),
     ]
     .into_iter()
@@ -107,8 +118,13 @@ async fn a_refusal_is_decided_afresh_under_the_same_key() {
 async fn what_the_server_names_is_made_once_over_the_socket_too() {
     let bench = bench().await;
     let item = json!({ "sku": "mug-red", "total": 3, "per_buyer": 1, "price_minor": 900 });
+    let campaign = two_off("unused")["spec"].clone();
+    let rule = json!({ "title": "A rule without an id",
+        "effect": { "kind": "product_discount", "off_bps": 100 } });
     for (kind, made, spec) in [
         ("room.create", "room", json!({ "title": "A room without an id" })),
+        ("coupon.create", "campaign", campaign),
+        ("price.rule_set", "rule", rule),
         ("sale.create", "sale", json!({ "title": "A sale without an id", "items": [item] })),
     ] {
         let fields = json!({ "type": kind, "shop": "acme", "command_id": made, "spec": spec });

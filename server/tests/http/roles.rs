@@ -7,6 +7,7 @@ use hawker_protocol::Code;
 use serde_json::json;
 
 use crate::bench::{Asking, ask, bench, mug, token};
+use crate::campaigns::two_off;
 
 fn in_acme(method: &str, path: &str) -> Asking {
     ask(method, &format!("/v1/shops/acme{path}"))
@@ -42,7 +43,7 @@ async fn a_token_serves_the_shops_it_names_and_no_other() {
         in_acme("GET", "/staff"),
     ]
     .into_iter()
-    .chain(at_the_desk().into_iter().map(|(asking, _, _)| asking))
+    .chain(at_the_desk().into_iter().chain(about_coupons()).map(|(asking, _, _)| asking))
     {
         bench.send(asking.token(elsewhere())).await.refused(403, "forbidden");
     }
@@ -109,6 +110,48 @@ fn at_the_desk() -> Vec<(Asking, Role, &'static str)> {
     ]
 }
 
+/// The same about prices, coupons and draws.
+fn about_coupons() -> Vec<(Asking, Role, &'static str)> {
+    let push = json!({ "room": "r1" });
+    let grant = json!({ "buyers": ["ann"] });
+    let quote = json!({ "basket": { "lines": [{ "sku": "mug-red", "quantity": 1 }] } });
+    let rule = json!({ "title": "Sale", "effect": { "kind": "product_discount", "off_bps": 1 } });
+    let draw =
+        json!({ "spec": { "room": "r1", "title": "A mug", "winners": 1, "run_ms": 10_000 } });
+    let refund = json!({ "refund": "f1", "units": [], "shipping": true,
+        "stage": "after_shipment" });
+    vec![
+        (in_acme("POST", "/campaigns").json(two_off("c1")), Role::Streamer, "manager"),
+        (in_acme("GET", "/campaigns"), Role::Buyer, "streamer"),
+        (in_acme("GET", "/campaigns/c1"), Role::Buyer, "streamer"),
+        (in_acme("POST", "/campaigns/c1/announce"), Role::Agent, "streamer"),
+        (in_acme("POST", "/campaigns/c1/open"), Role::Buyer, "streamer"),
+        (in_acme("POST", "/campaigns/c1/end"), Role::Supervisor, "streamer"),
+        (in_acme("POST", "/campaigns/c1/push").json(push), Role::Agent, "streamer"),
+        (in_acme("POST", "/campaigns/c1/revoke"), Role::Streamer, "manager"),
+        (in_acme("POST", "/campaigns/c1/grants").json(grant), Role::Streamer, "agent"),
+        (in_acme("POST", "/coupons/k1/revoke"), Role::Agent, "manager"),
+        (in_acme("GET", "/buyers/ann/coupons"), Role::Buyer, "agent"),
+        (in_acme("POST", "/buyers/ann/quotes").json(quote), Role::Streamer, "agent"),
+        (in_acme("GET", "/price-rules"), Role::Buyer, "streamer"),
+        (in_acme("PUT", "/price-rules/p1").json(rule), Role::Streamer, "manager"),
+        (in_acme("DELETE", "/price-rules/p1"), Role::Supervisor, "manager"),
+        (in_acme("PUT", "/stacking").json(json!({ "forbidden": [] })), Role::Manager, "service"),
+        (in_acme("GET", "/capabilities"), Role::Buyer, "streamer"),
+        (
+            in_acme("PATCH", "/capabilities").json(json!({ "lucky_draws": true })),
+            Role::Manager,
+            "service",
+        ),
+        (in_acme("POST", "/orders/o1/refunds").json(refund), Role::Streamer, "manager"),
+        (in_acme("POST", "/draws").json(draw), Role::Agent, "streamer"),
+        (in_acme("GET", "/draws"), Role::Buyer, "streamer"),
+        (in_acme("GET", "/draws/d1"), Role::Buyer, "streamer"),
+        (in_acme("POST", "/draws/d1/close"), Role::Agent, "streamer"),
+        (in_acme("GET", "/draws/d1/prizes"), Role::Streamer, "manager"),
+    ]
+}
+
 #[tokio::test(start_paused = true)]
 async fn each_role_does_its_own() {
     let bench = bench().await;
@@ -136,6 +179,7 @@ async fn each_role_does_its_own() {
     ]
     .into_iter()
     .chain(at_the_desk())
+    .chain(about_coupons())
     {
         let refusal = bench.send(asking.by("sam", role)).await.refused(403, "forbidden");
         assert_eq!(refusal["needed"], needed, "{role:?}");

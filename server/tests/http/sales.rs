@@ -70,6 +70,21 @@ async fn an_archived_sale_is_listed_no_more_and_still_shown() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_sale_that_draws_its_first_claims_promises_its_seed_at_once() {
+    let bench = bench().await;
+    let mut drawn = flash(10);
+    drawn["spec"]["draw_window_ms"] = json!(2_000);
+    let create = || ask("POST", "/v1/shops/acme/sales").json(drawn.clone()).key("k1");
+    let created = bench.send(create()).await.ok();
+    let draw = &created["sale"]["draw"];
+    assert_eq!((&draw["window_ms"], &draw["seed"]), (&json!(2_000), &Value::Null));
+    assert_eq!(draw["seed_hash"].as_str().unwrap().len(), 64);
+    assert_eq!(bench.send(create()).await.ok(), created, "one seed, however often it is asked");
+    let shown = bench.send(ask("GET", "/v1/shops/acme/sales/s1")).await.ok();
+    assert_eq!(shown, created);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_sale_that_cannot_be_is_refused_with_its_reason() {
     let bench = bench().await;
     let path = "/v1/shops/acme/sales";

@@ -23,9 +23,10 @@ static ASYNCAPI: LazyLock<String> = LazyLock::new(|| pretty(&asyncapi()));
 const ABOUT: &str = "For a shop's other systems, not for pages in browsers: no answer carries CORS \
     headers, requests with a foreign `Origin` are refused, and a buyer's page talks over the \
     socket. The token's claim `shop` names the shops it serves; its roles say what it may do \
-    there: `service` and `manager` all of it, `streamer` rooms and sales, `agent` and `supervisor` \
-    the service desk; what is done as a person of the desk (status, cap, assign, transfer, close) \
-    takes a person's role. Ids are texts of 1 to 64 \
+    there: `service` and `manager` all of it, `streamer` rooms, sales, draws and planned \
+    campaigns, `agent` and `supervisor` the service desk and a buyer's coupons; platform money, \
+    stacking and capabilities are for `service` alone; what is done as a person of the desk \
+    (status, cap, assign, transfer, close) takes a person's role. Ids are texts of 1 to 64 \
     characters of A-Z, a-z, 0-9, _ and -; money is an integer of minor units; times are epoch \
     milliseconds. Every answer that is not 2xx is an `ErrorBody`; programs read its `code`. The \
     exceptions are a head that is not HTTP (400) or larger than 16 KiB (431): these are answered \
@@ -54,6 +55,9 @@ const ALWAYS: &[Code] = &[
 const IN_A_SHOP: &[Code] = &[Code::ShopUnknown];
 const CHANGING: &[Code] = &[Code::IdempotencyConflict, Code::Retry, Code::UnknownOutcome];
 const WITH_BODY: &[Code] = &[Code::InvalidJson, Code::TooDeep, Code::UnsupportedMediaType];
+
+/// Questions that need a body.
+const ASKED_BY_POST: &[&str] = &["/v1/shops/{shop}/buyers/{buyer}/quotes"];
 
 /// This document.
 #[utoipa::path(get, path = "/v1/openapi.json", tag = "descriptions", security(()),
@@ -123,7 +127,7 @@ fn complete(operation: &mut Value, path: &str, method: &str) {
     if is_public {
         return;
     }
-    let changes = method != "get";
+    let changes = method != "get" && !ASKED_BY_POST.contains(&path);
     let mut parameters: Vec<Value> = names_in(path).map(path_parameter).collect();
     if changes {
         parameters.push(idempotency_key());
@@ -269,6 +273,15 @@ mod tests {
                     assert_eq!(code.http_status().to_string(), *status, "{method} {path} {name}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn regression_no_type_of_the_document_has_lost_its_fields() {
+        // The event of the feed stood there without a field: one of them had no type of its own.
+        let document = document();
+        for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+            assert_ne!(*schema, json!({ "type": "object" }), "{name} lost its fields");
         }
     }
 

@@ -3,10 +3,12 @@
 
 use hawker_domain::command::{self, OrderCommand, ReleaseReason, Role};
 use hawker_domain::document;
-use hawker_domain::id::{OrderId, PaymentId, ShopId, UserId};
+use hawker_domain::id::{OrderId, PaymentId, RefundId, ShopId, UserId};
 use hawker_domain::money::{Currency, Minor};
 use hawker_domain::view::{Change, OrderView};
-use hawker_protocol::http::{CancelOrder, CancelReason, ListOrders, OrderDetail, ReportPayment};
+use hawker_protocol::http::{
+    CancelOrder, CancelReason, ListOrders, OrderDetail, RefundOrder, RefundStage, ReportPayment,
+};
 use hawker_protocol::object::{Address, PaymentOutcome};
 use hawker_protocol::reply::{OrderChanged, Orders};
 use hawker_protocol::{Code, Id, Refusal};
@@ -58,22 +60,9 @@ async fn address_of(
     let bytes = found.map_err(|error| refusals::of_journal(&error))?;
     let Some(bytes) = bytes else { return Ok(None) };
     let read = serde_json::from_slice::<command::Address>(&bytes).ok();
-    read.and_then(address).map(Some).ok_or_else(|| {
+    read.and_then(wire::address).map(Some).ok_or_else(|| {
         tracing::error!(%shop, order = %order.order, "an order's address cannot be read");
         Refusal::new(Code::Internal)
-    })
-}
-
-/// Bounded on its way in by the same figures.
-fn address(address: command::Address) -> Option<Address> {
-    let lines: Result<Vec<_>, _> = address.lines.into_iter().map(TryInto::try_into).collect();
-    Some(Address {
-        name: address.name.try_into().ok()?,
-        phone: address.phone.try_into().ok()?,
-        lines: lines.ok()?.try_into().ok()?,
-        city: address.city.try_into().ok()?,
-        postcode: address.postcode.try_into().ok()?,
-        country: address.country.try_into().ok()?,
     })
 }
 
@@ -121,6 +110,34 @@ pub(super) async fn report_payment(call: Call) -> Answered {
     let payment = PaymentId::checked(body.payment.as_str());
     let command = OrderCommand::RecordPayment { order: order.clone(), payment, report };
     let answer = call.submit(&shop, &[Role::Service], command).await?;
+    ok(&changed(&call, &shop, &order, answer).await?)
+}
+
+/// Records units of a paid order whose money goes back, and says how much of it there is so far.
+///
+/// The shop's own refund id is the key: the same refund again is answered alike, with or without
+/// an `Idempotency-Key`. What each unit gives back follows from the order's `quote`. A refund of
+/// the whole order before it was shipped gives its coupons back, too, if they have not ended. The
+/// money itself is sent at the payment provider.
+#[utoipa::path(post, path = "/v1/shops/{shop}/orders/{order}/refunds", tag = "orders",
+    request_body = RefundOrder,
+    responses((status = 200, body = OrderChanged), (status = 404, description = "order_unknown"),
+        (status = 409, description = "order_not_ready, order_archived, refund_exists, \
+            refund_too_large")))]
+pub(super) async fn refund_order(call: Call) -> Answered {
+    let (shop, order) = (call.shop()?, order_id(&call)?);
+    let RefundOrder { refund, units, shipping, stage } = call.body()?;
+    let refund = RefundId::checked(refund.as_str());
+    let request = command::RefundRequest {
+        units: units.iter().map(|line| (line.line, line.quantity.0)).collect(),
+        shipping,
+        stage: match stage {
+            RefundStage::BeforeShipment => command::RefundStage::BeforeShipment,
+            RefundStage::AfterShipment => command::RefundStage::AfterShipment,
+        },
+    };
+    let command = OrderCommand::Refund { order: order.clone(), refund, request };
+    let answer = call.submit(&shop, wire::KEEPERS, command).await?;
     ok(&changed(&call, &shop, &order, answer).await?)
 }
 

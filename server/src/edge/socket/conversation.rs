@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hawker_domain::shop::{Seen, WatchMark};
 use hawker_domain::time::{Millis, SpanMs};
 use hawker_domain::view::{BuyerView, RoomState};
 use hawker_protocol::codec::{self, Parsed};
@@ -19,7 +20,7 @@ use super::seats::Seats;
 use crate::edge::auth::Identity;
 use crate::edge::limits::{Class, Excess, Excesses, Verdict};
 use crate::edge::link::Link;
-use crate::edge::service::{Caller, Prepared, wire_auth};
+use crate::edge::service::{Caller, Prepared, hash_of, wire_auth};
 use crate::hub::Topic;
 use crate::hub::{Connection, Frame, Registration, Resumed};
 use crate::wire;
@@ -250,6 +251,19 @@ impl Conversation {
         codec::encode_joined(id, &presence, &me(&entry), snapshot, &mut line);
         send_line(self.connection(), &line);
         self.seats.sit(joined.start(), joined_at);
+        self.mark(&topic, Seen::Began, None);
+    }
+
+    /// Tells the room's next pulse what was seen of this viewer.
+    fn mark(&self, topic: &Topic, seen: Seen, device: Option<&Id>) {
+        let mark = WatchMark {
+            buyer: self.identity.user.clone(),
+            connection: self.connection().id().number(),
+            at: self.now(),
+            seen,
+            device: device.map(|device| hash_of(device.as_str().as_bytes())),
+        };
+        self.around.pulses.mark(topic, mark);
     }
 
     /// Whether the user may be in the room, and what is his in the shop.
@@ -276,7 +290,11 @@ impl Conversation {
     }
 
     fn on_leave(&mut self, id: RequestId, leave: &request::RoomLeave) {
-        let left = self.seats.leave(&topic(&leave.shop, &leave.room));
+        let topic = topic(&leave.shop, &leave.room);
+        let left = self.seats.leave(&topic);
+        if left {
+            self.mark(&topic, Seen::Stopped, None);
+        }
         self.done_if(id, left);
     }
 
@@ -284,13 +302,22 @@ impl Conversation {
         let (topic, now) = (topic(&like.shop, &like.room), self.now());
         let allowed = self.seats.allow_likes(&topic, u64::from(like.count.0), now);
         if let Some(count) = allowed.filter(|count| *count > 0) {
-            self.around.likes.add(&topic, count);
+            self.around.pulses.like(&topic, count);
         }
         self.done_if(id, allowed.is_some());
     }
 
     fn on_watch(&self, id: RequestId, watch: &request::RoomWatch) {
-        let joined = self.seats.joined_at(&topic(&watch.shop, &watch.room)).is_some();
+        let topic = topic(&watch.shop, &watch.room);
+        let joined = self.seats.joined_at(&topic).is_some();
+        if joined {
+            let seen = match (watch.playing && watch.visible, watch.touched) {
+                (true, true) => Seen::Began,
+                (true, false) => Seen::Watching,
+                (false, _) => Seen::Stopped,
+            };
+            self.mark(&topic, seen, watch.device.as_ref());
+        }
         self.done_if(id, joined);
     }
 

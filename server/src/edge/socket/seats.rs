@@ -1,8 +1,8 @@
-//! The rooms a connection is in, and the likes that wait for the next pulse.
+//! The rooms a connection is in, and what waits for the next pulse: likes, and who watches.
 
 use dashmap::DashMap;
 use hawker_domain::id::{RoomId, ShopId};
-use hawker_domain::shop::Pulse;
+use hawker_domain::shop::{Pulse, WatchMark};
 use hawker_domain::time::Millis;
 use hawker_protocol::limits::LIKES_PER_S_MAX;
 
@@ -77,23 +77,32 @@ impl LikeAllowance {
     }
 }
 
-/// Likes of all connections of this node since the last pulse.
+/// What all connections of this node did in their rooms since the last pulse. A room that somebody
+/// watches, or did a second ago, has one.
 #[derive(Debug, Default)]
-pub struct Likes(DashMap<Topic, u64>);
+pub struct Pulses {
+    likes: DashMap<Topic, u64>,
+    /// As many as requests that the rates let through.
+    marks: DashMap<Topic, Vec<WatchMark>>,
+}
 
-impl Likes {
-    pub(super) fn add(&self, topic: &Topic, count: u64) {
-        *self.0.entry(topic.clone()).or_default() += count;
+impl Pulses {
+    pub(super) fn like(&self, topic: &Topic, count: u64) {
+        *self.likes.entry(topic.clone()).or_default() += count;
+    }
+
+    pub(super) fn mark(&self, topic: &Topic, mark: WatchMark) {
+        self.marks.entry(topic.clone()).or_default().push(mark);
     }
 
     /// Reports each room's second to its shop: one pulse per room, whatever its size.
     pub fn report(&self, hub: &Hub, engine: &Engine) {
         for pulse in hub.pulse() {
-            let likes = self.0.remove(&pulse.topic).map_or(0, |(_, likes)| likes);
+            let likes = self.likes.remove(&pulse.topic).map_or(0, |(_, likes)| likes);
+            let marks = self.marks.remove(&pulse.topic).map(|(_, marks)| marks);
             let Some((shop, room)) = room_of(&pulse.topic) else { continue };
-            let (joins, viewers) = (pulse.joins, pulse.viewers);
-            let pulse = Pulse { likes, joins, viewers, ..Pulse::default() };
-            engine.pulse(shop, room, pulse);
+            let (joins, viewers, marks) = (pulse.joins, pulse.viewers, marks.unwrap_or_default());
+            engine.pulse(shop, room, Pulse { likes, joins, viewers, marks });
         }
     }
 }

@@ -4,6 +4,7 @@
 mod chats;
 mod desks;
 mod greetings;
+mod promos;
 mod rooms;
 mod shelf;
 mod sizes;
@@ -22,7 +23,9 @@ use crate::clock::Clock;
 use crate::delivery::{self, Delivery};
 use crate::edge::auth::{self, Grant, Minter, Verifier};
 use crate::edge::limits::{self, Rate};
+use crate::edge::reveal;
 use crate::edge::seat::{self, Seats};
+use crate::edge::seed::Sealer;
 use crate::engine::testing::*;
 use crate::engine::{self, Engine};
 use crate::hub;
@@ -69,7 +72,8 @@ impl House {
         bus.subscribe(hub.clone());
         tokio::spawn(delivery.clone().run());
         let journal: Arc<dyn Journal> = Arc::new(memory.clone());
-        let engine = Engine::start(engine::Options::default(), clock.clone(), journal, delivery);
+        let (sink, wishes) = reveal::watching(delivery);
+        let engine = Engine::start(engine::Options::default(), clock.clone(), journal, sink);
         let driver = Driver::new(engine.clone());
         driver.found(Settings::default(), 100).await;
         driver.go_live("r1").await;
@@ -77,7 +81,10 @@ impl House {
 
         let verifier = Arc::new(Verifier::new(auth_options(), clock.clone()).unwrap());
         let (shelf, timeout) = (Arc::new(Shelf::default()), Duration::from_secs(5));
-        let service = Service::new(engine, clock.clone(), verifier, shelf.clone(), timeout);
+        let sealer = Sealer::derive(SECRET).unwrap();
+        let service = Service::new(engine, clock.clone(), verifier, shelf.clone(), sealer, timeout);
+        let service = Arc::new(service);
+        tokio::spawn(reveal::run(service.clone(), wishes));
         let rate = Rate { per_s: 10, burst: requests };
         let rates = limits::Options {
             request: rate,
@@ -87,10 +94,10 @@ impl House {
         };
         let around = Surroundings {
             options: Options::default(),
-            service: Arc::new(service),
+            service,
             hub,
             rates: Arc::new(Rates::new(rates)),
-            likes: Arc::default(),
+            pulses: Arc::default(),
             presence: PresenceKey::derive(SECRET),
             drain: CancellationToken::new(),
             goodbyes: Goodbyes::default(),

@@ -1,6 +1,7 @@
 //! Campaigns, coupons and rules as others may see them. Plain copies; decides nothing.
 
 use super::campaign::Phase;
+use crate::command::{Capabilities, Stacking};
 use crate::document::{self, DocumentWrite};
 use crate::event::{Event, PromoEvent};
 use crate::id::{CampaignId, CouponId, RuleId, UserId};
@@ -18,6 +19,16 @@ impl Shop {
             currency: self.currency().clone(),
             version: rule.version,
         })
+    }
+
+    /// Which discounts do not meet.
+    pub fn stacking(&self) -> &Stacking {
+        &self.promo.stacking
+    }
+
+    /// What the platform lets the shop do.
+    pub fn capabilities(&self) -> Capabilities {
+        self.promo.capabilities
     }
 
     /// Every price rule, by id.
