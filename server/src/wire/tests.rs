@@ -1,5 +1,7 @@
 //! Chats and the desk, translated both ways. Owns no rule: what is refused is the domain's.
 
+mod promo;
+
 use hawker_domain::command::{
     ChatCommand, Command, Content, DeskCommand, Faq, Holiday, Marks, Role, TransferTo,
 };
