@@ -10,10 +10,10 @@ use hawker_protocol::http::{
 };
 use hawker_protocol::number::Minor;
 use hawker_protocol::object::{
-    Order, PaymentOutcome, ProductSpec, Role, RoomSpec, Sale, SaleSpec, SettingsChange, SkuSpec,
-    Stock,
+    Campaign, Order, PaymentOutcome, ProductSpec, Role, RoomSpec, Sale, SaleSpec, SettingsChange,
+    SkuSpec, Stock,
 };
-use hawker_protocol::reply::SaleChanged;
+use hawker_protocol::reply::{Campaigns, SaleChanged};
 use hawker_protocol::text::{List, Text};
 use serde::Serialize;
 use tokio::task::JoinSet;
@@ -173,6 +173,24 @@ impl Api {
         let body: ErrorBody = serde_json::from_slice(&answer.body)
             .with_context(|| format!("HTTP {} to a payment: {said}", answer.status))?;
         Ok(Err(body.error.code.as_str().to_owned()))
+    }
+
+    /// All coupon campaigns of the shop, with their figures.
+    pub(crate) async fn campaigns(&self) -> Result<Vec<Campaign>> {
+        let (mut campaigns, mut next) = (Vec::new(), None::<String>);
+        loop {
+            let cursor = next.map_or_else(String::new, |next| format!("?cursor={next}"));
+            let path = format!("/v1/shops/{}/campaigns{cursor}", self.shop);
+            let token = Some(self.token.as_str());
+            let answer = self.client.send(Ask { token, ..Ask::get(&path) }).await?;
+            let body = answer.success().context("reading the campaigns")?;
+            let page: Campaigns = serde_json::from_slice(&body).context("a page of campaigns")?;
+            campaigns.extend(page.campaigns);
+            next = page.next;
+            if next.is_none() {
+                return Ok(campaigns);
+            }
+        }
     }
 
     /// A page of the event feed, as it came.

@@ -7,6 +7,8 @@ mod ledger;
 mod orders;
 mod seen;
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -57,6 +59,17 @@ pub(crate) struct Event<'a> {
     pub(crate) kind: &'a str,
     #[serde(borrow)]
     pub(crate) data: &'a RawValue,
+}
+
+impl<'a> Event<'a> {
+    /// The name of an event of a vocabulary of its own, such as the desk's, and its fields.
+    pub(crate) fn named(&self) -> Result<(&'a str, &'a RawValue)> {
+        let named: BTreeMap<&'a str, &'a RawValue> = serde_json::from_str(self.data.get())?;
+        let mut named = named.into_iter();
+        let first = named.next().context("an event without a name")?;
+        anyhow::ensure!(named.next().is_none(), "an event with two names");
+        Ok(first)
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -9,6 +9,7 @@ mod chance;
 mod chaos;
 mod claims;
 mod clock;
+mod coupons;
 mod crowd;
 mod desk;
 mod fan_out;
@@ -60,6 +61,8 @@ enum What {
     FlashSale(flash_sale::Options),
     /// Buyers who chat with a shop, and agents who answer them; then the audit.
     Desk(desk::Options),
+    /// A host who shows coupons to a room, viewers who claim, watch and buy; then the audit.
+    Coupons(coupons::Options),
     /// How many claims a second are accepted, each durable before its reply; then the audit.
     Claims(claims::Options),
     /// What it costs to deliver a room's messages, beside the kernel's own price of the writes.
@@ -104,6 +107,7 @@ fn start(arguments: &Arguments) -> Result<bool> {
             What::Audience(options) => audience::run(common, options).await,
             What::FlashSale(options) => flash_sale::run(common, options).await,
             What::Desk(options) => desk::run(common, options).await,
+            What::Coupons(options) => coupons::run(common, options).await,
             What::Claims(options) => claims::run(common, options).await,
             What::FanOut(options) => fan_out::run(common, options).await,
             What::Idle(options) => idle::run(common, options).await,

@@ -213,6 +213,12 @@ impl Target {
         Ok(socket)
     }
 
+    /// The same before the hello, which is the caller's to say.
+    pub(crate) async fn upgrade(&self, number: usize, person: Person<'_>) -> Result<Socket> {
+        let token = self.tokens.of(person).await?;
+        Socket::upgrade(&self.address, self.source(number), &token).await
+    }
+
     /// How the server's clock stands to ours: the reading with the shortest way of five.
     pub(crate) async fn clock(&self, number: usize, shop: &str) -> Result<ServerClock> {
         let mut socket = self.connect(number, Person::buyer("clock", shop)).await?;

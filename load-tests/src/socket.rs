@@ -72,7 +72,12 @@ impl Socket {
         Self { stream, inbox, read: 0, outbox: Vec::new(), last_id: 0, scratch: Vec::new() }
     }
 
-    async fn upgrade(address: &Address, source: Option<IpAddr>, token: &str) -> Result<Self> {
+    /// Connects as somebody, and says nothing yet.
+    pub(crate) async fn upgrade(
+        address: &Address,
+        source: Option<IpAddr>,
+        token: &str,
+    ) -> Result<Self> {
         let headers = hawker_headers(token);
         let near = NearEnd { source, receive_bytes: None };
         let (stream, inbox) = handshake(address, near, &headers).await?.into_parts();

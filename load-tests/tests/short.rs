@@ -1,4 +1,4 @@
-//! Each command about viewers and desks in a short form, against the server that was built beside
+//! Each command about viewers, desks and coupons in a short form, against the server that was built beside
 //! it. Owns what must hold whatever the machine does: nothing lost or doubled. Asserts no time.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail this way")]
@@ -95,6 +95,41 @@ fn is_right(report: &Value, was_killed: bool) {
         assert_eq!(report[figure], 0, "{figure}: {report}");
     }
     for figure in ["sessions", "delivered", "transcript_messages", "waiting_max", "closed"] {
+        assert!(report[figure].as_u64().unwrap() > 0, "{figure}: {report}");
+    }
+    assert_eq!(report["killed"].is_object(), was_killed, "{report}");
+}
+
+/// Twenty seconds of a room are played here in thirteen: a watch task takes ten.
+const COUPONS: [&str; 7] = ["coupons", "--viewers", "120", "--quota", "30", "--seconds", "13"];
+
+#[test]
+fn no_coupon_is_given_twice_or_beyond_its_budget_and_no_progress_is_lost() {
+    coupons_are_right(&run(&COUPONS), false);
+}
+
+#[test]
+fn a_room_that_is_killed_in_a_push_of_coupons_loses_and_doubles_no_claim() {
+    let report = run(&[&COUPONS[..], &["--kill"]].concat());
+    coupons_are_right(&report, true);
+    let killed = &report["killed"];
+    for figure in ["lost_claims", "double_claims", "over_budget"] {
+        assert_eq!(killed[figure], 0, "{figure}: {report}");
+    }
+    assert!(killed["coupons_before"].as_u64().unwrap() > 0, "{report}");
+    assert_eq!(killed["journal_verify"], "passed", "{report}");
+}
+
+/// Nothing went wrong, and there was something that could.
+fn coupons_are_right(report: &Value, was_killed: bool) {
+    let never = ["over_quota", "over_budget", "double_claims", "progress_resets"];
+    let nor = ["progress_ahead", "refused_at_till", "quote_mismatches", "lost_claims"];
+    let these = ["lost_pushes", "doubled_pushes", "early_checkpoints", "unfinished"];
+    for figure in [never, nor, these].concat() {
+        assert_eq!(report[figure], 0, "{figure}: {report}");
+    }
+    let some = ["claimed", "paid", "quotes_compared", "pushes_expected", "checkpoints"];
+    for figure in [&some[..], &["coupons_in_hand", "resumed", "progress_shown"]].concat() {
         assert!(report[figure].as_u64().unwrap() > 0, "{figure}: {report}");
     }
     assert_eq!(report["killed"].is_object(), was_killed, "{report}");

@@ -35,7 +35,7 @@ pub use from_wire::{
 };
 pub use promo::{
     campaign, campaign_detail, capabilities, coupon, dashboard_promo, draw, draw_detail,
-    is_offered, is_watched, offer, price_rule, prize_state, progress, quote, stacking,
+    is_offered, is_watched, offer, pooled, price_rule, prize_state, progress, quote, stacking,
 };
 pub use refusals::rejection_refusal;
 pub use to_wire::{

@@ -118,7 +118,7 @@ impl Books for DeskLedger {
         if event.kind != "desk" {
             return Ok(());
         }
-        let (name, data) = entry::take_apart(event.data)?;
+        let (name, data) = event.named()?;
         match name {
             "message_sent" => self.on_message(event, &read(data)?),
             "message_recalled" => self.on_recalled(&read(data)?, event.at),

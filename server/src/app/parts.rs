@@ -66,7 +66,7 @@ impl Parts {
         tokio::spawn(clock.clone().follow());
         let auth = auth_options(config, demo)?;
         let minter = if demo { minter(&auth)? } else { None };
-        let secret = secret::of(&auth, config)?;
+        let secret = secret::of(&auth, config, demo)?;
         let verifier = Arc::new(Verifier::new(auth, clock.clone())?);
         tokio::spawn(keep_tokens(verifier.clone(), clock.clone()));
 

@@ -14,16 +14,14 @@ use crate::edge::auth;
 /// Only the server reads it.
 const MODE: u32 = 0o600;
 
-/// The secret of the tokens, if there is one. Otherwise one of our own beside the journal, so that
-/// what was signed or sealed before a restart stays good; with a journal in memory for as long as
-/// the process lives.
-pub(super) fn of(auth: &auth::Options, config: &Config) -> anyhow::Result<Vec<u8>> {
-    if let Some(secret) = &auth.secret {
-        return Ok(secret.clone());
-    }
-    match config.journal.kind {
-        JournalKind::Memory => Ok(auth::random_secret()?),
-        JournalKind::Redb => beside(&config.journal.path),
+/// The secret of the tokens, if one is configured. Otherwise one of our own beside the journal, so
+/// that what was signed or sealed before a restart stays good; with a journal in memory for as long
+/// as the process lives. The demo's tokens die with it, its journal need not.
+pub(super) fn of(auth: &auth::Options, config: &Config, demo: bool) -> anyhow::Result<Vec<u8>> {
+    match (&auth.secret, config.journal.kind) {
+        (Some(secret), _) if !demo => Ok(secret.clone()),
+        (_, JournalKind::Redb) => beside(&config.journal.path),
+        (_, JournalKind::Memory) => Ok(auth::random_secret()?),
     }
 }
 

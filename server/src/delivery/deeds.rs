@@ -40,10 +40,12 @@ impl Deeds {
             Event::StaffRemoved { user } => {
                 self.staff.insert(user.clone(), false);
             }
-            Event::Reserved(Reserved { reservation, source, .. }) => {
-                if let ReservationSource::Drawn { .. } = source {
-                    self.drawn.insert(reservation.clone());
-                }
+            Event::Reserved(Reserved {
+                reservation,
+                source: ReservationSource::Drawn { .. },
+                ..
+            }) => {
+                self.drawn.insert(reservation.clone());
             }
             _ => {}
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hawker_domain::id::{CampaignId, RoomId, UserId};
 use hawker_domain::view::PromoChange;
-use hawker_domain::view::promo::{CampaignView, CouponState, CouponView};
+use hawker_domain::view::promo::{CampaignView, CouponState, CouponView, DrawView};
 use hawker_protocol::limits::WINNERS_SHOWN;
 use hawker_protocol::push;
 use tokio::time::Instant;
@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::Delivery;
 use super::room_feed::{RoomFeed, Turn, is_shown};
 use super::shop_feed::ShopFeed;
+use crate::bus::Topic;
 use crate::wire;
 
 impl Delivery {
@@ -31,12 +32,7 @@ impl Delivery {
                 self.tell_all(buyers, &push.into());
             }
             PromoChange::Progress { room: _, buyers } => self.waves.tell_progress(id, buyers),
-            PromoChange::Draw(view) => {
-                let draw = wire::draw(&view, WINNERS_SHOWN);
-                if let Some(feed) = shop.rooms.get(&view.room) {
-                    self.publish_paced(feed, |room| room.on_draw(draw, Instant::now()));
-                }
-            }
+            PromoChange::Draw(view) => self.on_draw(shop, &view),
             // Some entered by a comment or a purchase: no reply says that to them.
             PromoChange::Entered { draw, buyer } => {
                 let push = push::DrawEntered { shop: id, draw: wire::id(draw) };
@@ -55,8 +51,12 @@ impl Delivery {
                 let push = push::SaleNotDrawn { shop: id, sale: wire::id(sale) };
                 self.tell_all(losers, &push.into());
             }
-            // The answer to whoever claimed.
-            PromoChange::Pooled(_) => {}
+            // The reply told whoever claimed; only his other connections need it.
+            PromoChange::Pooled(view) => {
+                let reservation = wire::pooled(&view);
+                let push = push::ReservationPush { shop: id, reservation };
+                self.tell(&view.buyer, &push.into(), true);
+            }
             // What goods cost is asked for cart by cart.
             PromoChange::Rule(_)
             | PromoChange::RuleEnded { .. }
@@ -77,6 +77,14 @@ impl Delivery {
                 room.on_offer(campaign.place, &campaign.offer, turn, now)
             });
         }
+    }
+
+    /// A draw that closes with its room is drawn when that is over: who still looks sees it.
+    fn on_draw(&self, shop: &ShopFeed, view: &DrawView) {
+        let feed = self.rooms.get(&Topic::room(&shop.id, &view.room)).map(|feed| feed.clone());
+        let Some(feed) = feed else { return };
+        let draw = wire::draw(view, WINNERS_SHOWN);
+        self.publish_paced(&feed, |room| room.on_draw(draw, Instant::now()));
     }
 
     /// A room that opens shows what others have shown before.

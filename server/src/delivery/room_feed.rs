@@ -238,7 +238,8 @@ impl State {
 
     /// Whether something waits and nobody has put the room on the list yet.
     pub(super) fn starts_to_wait(&mut self) -> bool {
-        let starts = !(self.stock.is_quiet() && self.promo.is_quiet()) && !self.listed;
+        let is_quiet = self.stock.is_quiet() && self.promo.is_quiet();
+        let starts = !is_quiet && !self.listed;
         self.listed |= starts;
         starts
     }

@@ -14,7 +14,7 @@ mod watching;
 
 use std::collections::BTreeSet;
 
-use hawker_domain::command::{RoomCommand, SaleCommand};
+use hawker_domain::command::{RoomCommand, SaleCommand, Scope};
 use hawker_domain::settings::Settings;
 use serde_json::Value;
 

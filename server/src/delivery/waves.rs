@@ -181,3 +181,70 @@ impl Delivery {
         self.waves.tell(users, encode(push));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hawker_domain::id::CampaignId;
+    use hawker_domain::time::SpanMs;
+
+    use super::*;
+
+    fn users(count: usize) -> Vec<UserId> {
+        (0..count).map(|number| UserId::parse(&format!("u{number}")).unwrap()).collect()
+    }
+
+    fn progress(count: usize) -> Vec<ProgressView> {
+        let view = |buyer| ProgressView {
+            campaign: CampaignId::parse("c1").unwrap(),
+            buyer,
+            watched_ms: SpanMs(1),
+            needed_ms: SpanMs(2),
+            completed: false,
+        };
+        users(count).into_iter().map(view).collect()
+    }
+
+    /// For how many each publication is.
+    fn sizes(publications: &[Publication]) -> Vec<usize> {
+        let size = |publication: &Publication| match publication.topic.target() {
+            crate::bus::Target::Users(users) => users.len(),
+            _ => 1,
+        };
+        publications.iter().map(size).collect()
+    }
+
+    #[test]
+    fn lines_go_before_progress_and_no_turn_is_for_more_than_its_share() {
+        let waves = Waves::default();
+        waves.tell_progress(Id::parse("acme").unwrap(), progress(70));
+        waves.tell(users(100), "offer".into());
+        waves.tell(users(3), "granted".into());
+        let turns = std::iter::from_fn(|| Some(waves.take()).filter(|it| !it.is_empty()));
+        let turns: Vec<_> = turns.map(|turn| sizes(&turn)).collect();
+        assert_eq!(turns[..2], [vec![64], [vec![36, 3], vec![1; 25]].concat()]);
+        assert_eq!(turns[2..], [vec![1; 45]]);
+        assert_eq!(lock(&waves.queue).people, 0);
+    }
+
+    #[test]
+    fn the_same_line_for_one_after_the_other_is_one_publication() {
+        let waves = Waves::default();
+        for user in users(5) {
+            waves.tell(vec![user], "won".into());
+        }
+        waves.tell(users(1), "lost".into());
+        assert_eq!(sizes(&waves.take()), [5, 1]);
+    }
+
+    #[test]
+    fn beyond_a_million_nobody_is_made_to_wait() {
+        let waves = Waves::default();
+        let ann = UserId::parse("ann").unwrap();
+        waves.tell(vec![ann.clone(); PEOPLE_MAX], "offer".into());
+        waves.tell(vec![ann.clone()], "one too many".into());
+        assert_eq!(lock(&waves.queue).people, PEOPLE_MAX);
+        waves.take();
+        waves.tell(vec![ann], "again".into());
+        assert_eq!(lock(&waves.queue).first.len(), 2);
+    }
+}

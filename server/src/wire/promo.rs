@@ -248,7 +248,7 @@ pub fn progress(view: &ProgressView) -> object::Progress {
 }
 
 /// A claim that waits for its draw, as the hold it may become.
-pub(super) fn pooled(view: &PooledView) -> object::Reservation {
+pub fn pooled(view: &PooledView) -> object::Reservation {
     object::Reservation {
         reservation: id(view.reservation.clone()),
         sale: id(view.sale.clone()),

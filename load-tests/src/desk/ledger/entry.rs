@@ -1,20 +1,7 @@
 //! The feed's events of the desk, as the audit reads them. Owns only the fields it needs; every
 //! other field and every other event is skipped.
 
-use std::collections::BTreeMap;
-
-use anyhow::{Context, Result};
 use serde::Deserialize;
-use serde_json::value::RawValue;
-
-/// The name of a desk's event, and its fields.
-pub(super) fn take_apart<'a>(data: &'a RawValue) -> Result<(&'a str, &'a RawValue)> {
-    let named: BTreeMap<&'a str, &'a RawValue> = serde_json::from_str(data.get())?;
-    let mut named = named.into_iter();
-    let first = named.next().context("an event of the desk without a name")?;
-    anyhow::ensure!(named.next().is_none(), "an event of the desk with two names");
-    Ok(first)
-}
 
 #[derive(Debug, Deserialize)]
 pub(super) struct MessageSent<'a> {

@@ -81,6 +81,8 @@ struct Live {
     tasks: Vec<(CampaignId, u32)>,
     /// A draw counts too. It looks when it closes.
     draws: bool,
+    /// Since when just these count, by the live clock: a mark may come later than what it saw.
+    counts_from_ms: u32,
     /// Who completes one of them while a heartbeat vouches for him, and when by the live clock.
     soon: BTreeSet<(u32, u32)>,
     /// Something may have been watched that is not written down.
@@ -113,7 +115,7 @@ impl WatchRoom {
             return None;
         }
         let number = u32::try_from(self.live.rows.len()).ok()?;
-        self.live.rows.push(Row::new(now_ms));
+        self.live.rows.push(Row::new(now_ms.max(self.live.counts_from_ms)));
         self.live.numbers.insert(buyer.clone(), number);
         self.live.unnamed.push(buyer.clone());
         Some(number)
@@ -286,6 +288,7 @@ impl Shop {
             room.live.rows.iter_mut().for_each(|row| row.settle(now_ms, counted));
             room.live.tasks = wanted;
             room.live.draws = draws;
+            room.live.counts_from_ms = now_ms;
             let vouched = room.live.rows.iter().any(|row| row.until_ms() > now_ms);
             room.live.unwritten = room.counts() && (room.live.unwritten || vouched);
             room.written_at = room.written_at.or(Some(at)).filter(|_| room.counts());

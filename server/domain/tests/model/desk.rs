@@ -439,6 +439,7 @@ impl Desk {
         let index = match self.open_of(buyer) {
             None => self.open(buyer, false, now),
             Some(index) => {
+                self.sessions[index].unanswered.get_or_insert(now);
                 self.follow_up(index, now);
                 index
             }

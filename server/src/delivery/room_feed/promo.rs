@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hawker_protocol::object::{CampaignState, Draw, DrawState, Offer};
+use hawker_protocol::object::{CampaignState, Draw, DrawState, ItemScope, Offer, Scope};
 use hawker_protocol::{Id, push};
 use tokio::time::Instant;
 
@@ -12,6 +12,9 @@ use super::{Numbered, State};
 use crate::bus::Class;
 use crate::delivery::Options;
 use crate::delivery::pace::Pace;
+
+/// Goods and rooms that the offers of a snapshot name: some 65 kB at most, well below an outbox.
+const NAMES_MAX: usize = 1_000;
 
 /// How an offer differs from what was told of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,10 +59,15 @@ impl Promo {
         self.draws.extend(open.map(|draw| (draw.draw.clone(), draw)));
     }
 
-    /// The newest first.
+    /// The newest first; fewer where they name many goods and rooms.
     pub(super) fn offers(&self) -> Vec<Offer> {
         let newest = self.offers.values().rev().take(self.offers_max);
-        newest.map(|offer| Offer::clone(offer)).collect()
+        let mut names = 0;
+        let fits = |offer: &&Arc<Offer>| {
+            names += names_in(offer);
+            names <= NAMES_MAX
+        };
+        newest.take_while(fits).map(|offer| Offer::clone(offer)).collect()
     }
 
     /// Whose close is last first.
@@ -157,6 +165,18 @@ impl State {
     fn draw_line(&mut self, draw: Draw) -> Numbered {
         self.number(&push::RoomDraw { draw }.into(), Class::Critical)
     }
+}
+
+fn names_in(offer: &Offer) -> usize {
+    let goods = match &offer.items {
+        ItemScope::All => 0,
+        ItemScope::Skus(skus) => skus.len(),
+    };
+    let rooms = match &offer.rooms {
+        Scope::AllRooms => 0,
+        Scope::Rooms(rooms) => rooms.len(),
+    };
+    goods + rooms
 }
 
 /// Whether viewers see a campaign: it is announced, open, or what was earned can be claimed.

@@ -106,6 +106,19 @@ async fn a_prize_that_nobody_claims_is_told_as_lost() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_still_looks_at_a_room_that_is_over_sees_the_draw_that_closed_with_it() {
+    let house = House::open().await;
+    house.start_draw("d1", lucky(Task::None, 1)).await;
+    house.watch(&["ann"]).await;
+    house.driver.buy("ann", enter("d1")).await.unwrap();
+    house.driver.manage(RoomCommand::End { room: room_id("r1") }).await;
+    house.reveal("d1").await;
+    settle().await;
+    assert_eq!(draws(&house)[1..], [state("closed", 1), state("drawn", 1)]);
+    assert_eq!(house.snapshot("r1")["draws"][0]["winners"][0]["buyer"], "ann");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_restored_shop_shows_the_draws_of_its_rooms() {
     let house = House::open().await;
     house.start_draw("d1", lucky(Task::None, 1)).await;

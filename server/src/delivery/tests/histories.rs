@@ -150,7 +150,7 @@ impl Viewer {
     fn campaign_command(&self, much: u32) -> (Role, Command) {
         let name = format!("k{}", self.count / 16 * 4 + self.count % 4);
         let campaign = campaign_id(&name);
-        let scope = if self.count % 2 == 0 { Scope::AllRooms } else { in_room("r1") };
+        let scope = if self.count.is_multiple_of(2) { Scope::AllRooms } else { in_room("r1") };
         let command = match (self.count / 4 % 4, much) {
             (0, 1) => PromoCommand::CreateCampaign { campaign, spec: coupon(scope) },
             (0 | 1, _) => PromoCommand::OpenCampaign { campaign },

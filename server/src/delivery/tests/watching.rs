@@ -45,10 +45,9 @@ async fn shown_progress_never_falls_and_is_never_ahead_of_what_is_written() {
     for _ in 0..4 {
         house.watch_on(&["ann"], 15).await;
         let buyer = user_id("ann");
-        let view = house
-            .driver
-            .engine
-            .query(&shop_id(), move |shop, _| shop.promo_buyer_view(&buyer).progress);
+        let shop = shop_id();
+        let view =
+            house.driver.engine.query(&shop, move |shop, _| shop.promo_buyer_view(&buyer).progress);
         let written = view.await.unwrap().first().map_or(0, |view| view.watched_ms.0);
         let told = watched(&house, "ann");
         assert!(told.iter().all(|ms| *ms <= written), "{told:?} of {written}");

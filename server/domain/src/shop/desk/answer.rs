@@ -20,14 +20,17 @@ impl Desk {
     pub(super) fn follow_up(
         &self,
         session: SessionId,
-        (row, open): (&Row, &Open),
+        row: &Row,
         now: Millis,
-    ) -> Vec<DeskEvent> {
-        let mut events = Vec::new();
-        if row.answer == Answer::Automatic {
-            let due_at = now + self.policy.answer_within_ms;
-            events.push(DeskEvent::AnswerDue { session, since: now, due_at });
-        }
+    ) -> Option<DeskEvent> {
+        let due_at = now + self.policy.answer_within_ms;
+        let is_owed = row.answer == Answer::Automatic;
+        is_owed.then_some(DeskEvent::AnswerDue { session, since: now, due_at })
+    }
+
+    /// The way into the queue of a session that nobody serves. It goes after the word that asks for
+    /// it, so that its place counts from that word.
+    pub(super) fn follow_up_queued(&self, session: SessionId, open: &Open) -> Option<DeskEvent> {
         let cause = match open.place {
             Place::SelfServed => Some(QueueCause::FollowUp),
             Place::Queued(_) => None,
@@ -35,8 +38,7 @@ impl Desk {
                 self.agents[agent.index()].is_down().then_some(QueueCause::OwnerDown)
             }
         };
-        events.extend(cause.map(|cause| DeskEvent::SessionQueued { session, cause }));
-        events
+        cause.map(|cause| DeskEvent::SessionQueued { session, cause })
     }
 
     /// What a person's word does to the session it belongs to.

@@ -294,13 +294,20 @@ impl Shop {
     ) -> Result<Accepted, Rejection> {
         self.desk.check_writer(buyer)?;
         let checked = self.checked_content(buyer, content, false)?;
-        let (session, events) = match self.desk.open_of(buyer) {
-            Some((session, row, open)) => (session, self.desk.follow_up(session, (row, open), now)),
-            None => self.opening(buyer, room, false, now)?,
+        let (session, events, queued) = match self.desk.open_of(buyer) {
+            Some((session, row, open)) => {
+                let due = self.desk.follow_up(session, row, now).into_iter().collect();
+                (session, due, self.desk.follow_up_queued(session, open))
+            }
+            None => {
+                let (session, events) = self.opening(buyer, room, false, now)?;
+                (session, events, None)
+            }
         };
         let mut accepted = super::all(events);
         let seq = self.desk.last_seq(buyer) + 1;
         self.desk.say(&mut accepted, buyer, (seq, now), (Some(session), Sender::Buyer), checked);
+        accepted.events.extend(queued.map(Event::Desk));
         Ok(accepted)
     }
 

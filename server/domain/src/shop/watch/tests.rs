@@ -226,6 +226,32 @@ fn a_task_counts_from_its_publication_only() {
     assert!(stage.shop.promo_buyer_view(&user("ann")).progress[1].completed);
 }
 
+/// Nodes tell of viewers once a second: the first of somebody came with all that he had watched
+/// before the publication in that second.
+#[test]
+fn regression_a_viewer_who_is_told_of_late_counts_from_the_publication_too() {
+    let mut stage = Stage::new(10);
+    let create = PromoCommand::CreateCampaign {
+        campaign: campaign(),
+        spec: watch_task(SpanMs::seconds(10)),
+    };
+    stage.by_service(create.into());
+    pulse(&mut stage.shop, vec![mark("bob", 1, stage.now, Seen::Began)], stage.now);
+    let before = stage.now;
+    stage.pass(SpanMs(900));
+    let opened = stage.now;
+    stage.by_service(PromoCommand::OpenCampaign { campaign: campaign() }.into());
+    stage.pass(SpanMs(100));
+    pulse(&mut stage.shop, vec![mark("ann", 1, before, Seen::Began)], stage.now);
+    let mut due = Vec::new();
+    for _ in 0..2 {
+        let marks = ["ann", "bob"].map(|buyer| mark(buyer, 1, stage.now, Seen::Watching));
+        pulse(&mut stage.shop, marks.to_vec(), stage.now);
+        due.extend(stage.pass(SpanMs(8_000)).iter().filter_map(completed));
+    }
+    assert_eq!(due, [(2, opened + SpanMs::seconds(10))]);
+}
+
 /// A running task of 20,000 viewers costs one record a room and ten seconds.
 #[test]
 fn twenty_thousand_viewers_are_one_small_record_every_ten_seconds() {
