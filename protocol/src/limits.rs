@@ -100,8 +100,8 @@ pub const STACK_PAIRS_MAX: usize = 28;
 pub const WINNERS_MAX: u32 = 1_000;
 /// Winners that a room is shown: a list of all of them would go to every viewer.
 pub const WINNERS_SHOWN: usize = 50;
-/// Offers and draws in a room's snapshot, the newest: each may name two hundred goods, or show fifty
-/// winners.
+/// Offers and draws in a room's snapshot, the newest: each may name two hundred goods, or show
+/// fifty winners.
 pub const OFFERS_SHOWN: usize = 20;
 pub const DRAWS_SHOWN: usize = 5;
 /// How often a viewer sends `room.watch`, and for how long one counts: a blip costs nothing.

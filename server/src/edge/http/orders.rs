@@ -118,7 +118,8 @@ pub(super) async fn report_payment(call: Call) -> Answered {
 /// The shop's own refund id is the key: the same refund again is answered alike, with or without
 /// an `Idempotency-Key`. What each unit gives back follows from the order's `quote`. A refund of
 /// the whole order before it was shipped gives its coupons back, too, if they have not ended. The
-/// money itself is sent at the payment provider.
+/// money itself is sent at the payment provider. A week after it was paid an order is archived and
+/// takes no more of them; its `quote` still says what a unit cost.
 #[utoipa::path(post, path = "/v1/shops/{shop}/orders/{order}/refunds", tag = "orders",
     request_body = RefundOrder,
     responses((status = 200, body = OrderChanged), (status = 404, description = "order_unknown"),
