@@ -3,6 +3,7 @@
 //! a schedule, and every latency counts from the time that was meant.
 
 mod auditor;
+mod hearing;
 mod host;
 mod ledger;
 mod link;
@@ -27,7 +28,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Duration, Instant, sleep, sleep_until};
 
-use self::auditor::TaskTime;
+use self::auditor::{Stories, TaskTime};
 use self::host::Host;
 use self::ledger::CouponLedger;
 use self::report::{Found, Killed};
@@ -66,6 +67,8 @@ const SOCKETS_OF_SOURCE: usize = 2_000;
 const SETTLE: Duration = Duration::from_millis(2_500);
 /// How long everybody may take to look through his coupons.
 const LISTING: Duration = Duration::from_secs(30);
+/// A personal push may be on its way for so long at least when its reader goes.
+const ON_ITS_WAY: Duration = Duration::from_secs(3);
 /// Between two looks at the feed of a server that will be killed.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -127,10 +130,16 @@ async fn measure(run: &mut Run, options: &Options, seed: u64) -> Result<bool> {
     }
     let compared = scene.told().compare(&feed.ledger, auditor::per_buyer);
     let task = TaskTime::of(opened, scene.run, options.kill);
-    let mut stories = auditor::judge(&scene.stories(), &scene.waves(), &feed.ledger, task);
+    let mut stories = judge(&scene, &feed.ledger, task);
     stories.violations.append(&scene.seen.compare(&Ledger::default()));
     let found = Found { feed, standing, compared, stories, killed, cpu, resident, span };
     report::print(run, options, &scene, &found)
+}
+
+fn judge(scene: &Scene, ledger: &CouponLedger, task: Option<TaskTime>) -> Stories {
+    let slowest = Duration::from_secs_f64(scene.latency().quantile_ms(1.0) / 1_000.0);
+    let on_its_way = ON_ITS_WAY.max(2 * slowest);
+    auditor::judge(&scene.stories(), (&scene.waves(), on_its_way), ledger, task)
 }
 
 async fn set_up(

@@ -43,6 +43,8 @@ pub(super) struct Stories {
     pub(super) pushes_expected: u64,
     pub(super) lost_pushes: u64,
     pub(super) doubled_pushes: u64,
+    /// Progress on its way that an answer had overtaken.
+    pub(super) overtaken: u64,
     /// Worst cases of what viewers hold beyond what the budgets have for them.
     pub(super) over_budget: u64,
     pub(super) unfinished: u64,
@@ -201,13 +203,13 @@ impl TaskTime {
 /// Holds every viewer's story against the feed.
 pub(super) fn judge(
     stories: &[Story],
-    waves: &[Wave],
+    (waves, on_its_way): (&[Wave], Duration),
     ledger: &CouponLedger,
     task: Option<TaskTime>,
 ) -> Stories {
     let mut judged = Stories::default();
     for story in stories {
-        judged.pushes_of(story, waves);
+        judged.pushes_of(story, waves, on_its_way);
         judged.figures_of(story, ledger);
         judged.offers_of(story, ledger);
         let through = task.is_some_and(|task| watched_through(&story.vouched, task.from, task.to));
@@ -221,11 +223,11 @@ pub(super) fn judge(
 }
 
 impl Stories {
-    fn pushes_of(&mut self, story: &Story, waves: &[Wave]) {
-        let user = &story.user;
+    fn pushes_of(&mut self, story: &Story, waves: &[Wave], on_its_way: Duration) {
+        let (user, watches) = (&story.user, (story.follows_since, &*story.vouched));
         for (number, wave) in waves.iter().enumerate() {
             let shown = story.waves.get(&number).copied().unwrap_or(0);
-            let expected = wave.reaches(&story.stays, story.follows_since, &story.vouched);
+            let expected = wave.reaches(&story.stays, watches, on_its_way);
             self.pushes_expected += u64::from(expected);
             if expected && shown == 0 {
                 self.lost_pushes += 1;
@@ -240,6 +242,7 @@ impl Stories {
 
     fn figures_of(&mut self, story: &Story, ledger: &CouponLedger) {
         let user = &story.user;
+        self.overtaken += story.shown.overtaken;
         for reset in &story.shown.resets {
             self.progress_resets += 1;
             self.violations.add(|| format!("{user}: {reset}"));
@@ -350,7 +353,9 @@ mod tests {
     }
 
     fn story(in_hand: Vec<Coupon>) -> Story {
-        let stay = Stay { from: Instant::now(), until: None, is_continued: false };
+        let (from, epoch) = (Instant::now(), "7".into());
+        let (first_seq, last_seq, until) = (0, 9, None);
+        let stay = Stay { from, until, epoch, first_seq, last_seq, is_continued: false };
         Story {
             user: "v1".into(),
             stays: vec![stay],
@@ -361,7 +366,7 @@ mod tests {
     }
 
     fn found(stories: &[Story], waves: &[Wave]) -> Stories {
-        judge(stories, waves, &feed().ledger, None)
+        judge(stories, (waves, Duration::from_secs(3)), &feed().ledger, None)
     }
 
     #[tokio::test(start_paused = true)]
@@ -391,8 +396,9 @@ mod tests {
         let mut here = right();
         here.stays[0].from -= Duration::from_secs(1);
         let sent = Instant::now();
-        let wave = Wave { campaign: 0, followers: false, sent, answered: Some(sent) };
-        let judged = found(&[here], &[wave]);
+        let (answered, place) = (Some(sent), Some(("7".into(), 5)));
+        let wave = Wave { campaign: 0, followers: false, sent, answered, place };
+        let judged = found(&[here], std::slice::from_ref(&wave));
         assert_eq!((judged.pushes_expected, judged.lost_pushes), (1, 1));
         let twice = Story { waves: [(0, 2)].into(), ..right() };
         let judged = found(&[twice], &[wave]);

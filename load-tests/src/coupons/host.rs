@@ -117,12 +117,12 @@ impl Host {
     }
 
     pub(super) async fn plan_campaigns(&mut self) -> Result<()> {
-        for campaign in 0..CAMPAIGNS.len() {
+        for (campaign, name) in CAMPAIGNS.into_iter().enumerate() {
             let command = self.command()?;
             let (shop, quota) = (self.scene.shop.clone(), self.scene.quota);
             let create = plan::create(&shop, campaign, quota, command)?;
             let said = self.ask(create).await?;
-            said.map_err(|code| anyhow::anyhow!("planning {}: {code}", CAMPAIGNS[campaign]))?;
+            said.map_err(|code| anyhow::anyhow!("planning {name}: {code}"))?;
         }
         Ok(())
     }
@@ -175,7 +175,8 @@ impl Host {
             CouponPush { shop, command_id, campaign: id(CAMPAIGNS[campaign])?, room, segment };
         let number = {
             let mut waves = scene.waves();
-            waves.push(Wave { campaign, followers, sent: Instant::now(), answered: None });
+            let (sent, answered, place) = (Instant::now(), None, None);
+            waves.push(Wave { campaign, followers, sent, answered, place });
             waves.len() - 1
         };
         scene.change(|stage| stage.pushes = number + 1);

@@ -161,9 +161,40 @@ impl Link {
         if is_continued {
             count(&counters.recovered);
         }
-        self.stays.push(Stay { from: now, until: None, is_continued });
+        self.stay_on(is_continued);
         self.is_in = true;
         self.later.iter_mut().for_each(|(due, _)| *due = now);
+    }
+
+    fn stay_on(&mut self, is_continued: bool) {
+        let Some(place) = &self.place else { return };
+        let (epoch, seq) = (Arc::from(place.epoch.as_str()), place.seq);
+        let (from, until) = (Instant::now(), None);
+        let stay = Stay { from, until, epoch, first_seq: seq, last_seq: seq, is_continued };
+        self.stays.push(stay);
+    }
+
+    /// A push had this place in the room's sequence.
+    pub(super) fn on_seq(&mut self, seq: u64) {
+        self.stand_at(seq);
+        if let Some(stay) = self.stays.last_mut().filter(|_| self.is_in) {
+            stay.last_seq = seq;
+        }
+    }
+
+    /// The server left out what he was too slow for.
+    pub(super) fn on_gap(&mut self, to: u64) {
+        if let Some(stay) = self.stays.last_mut().filter(|_| self.is_in) {
+            stay.until = Some(Instant::now());
+            self.stand_at(to);
+            self.stay_on(false);
+        }
+    }
+
+    fn stand_at(&mut self, seq: u64) {
+        if let Some(place) = &mut self.place {
+            place.seq = seq;
+        }
     }
 
     pub(super) fn is_in(&self) -> bool {

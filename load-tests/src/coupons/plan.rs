@@ -150,12 +150,12 @@ mod tests {
     #[test]
     fn every_campaign_has_terms_and_only_the_thin_one_runs_out_of_money() {
         let shop = id("shop").unwrap();
-        for campaign in 0..CAMPAIGNS.len() {
+        for (campaign, name) in CAMPAIGNS.into_iter().enumerate() {
             let made = create(&shop, campaign, 100, id("c").unwrap()).unwrap();
             let worst = terms(campaign).unwrap().worst_minor;
             let is_short = made.spec.budget_minor.0 < 100 * worst;
-            assert_eq!(is_short, campaign == THIN, "{}", CAMPAIGNS[campaign]);
-            assert_eq!(number_of(CAMPAIGNS[campaign]), Some(campaign));
+            assert_eq!(is_short, campaign == THIN, "{name}");
+            assert_eq!(number_of(name), Some(campaign));
         }
     }
 }

@@ -78,7 +78,8 @@ mod tests {
     #[test]
     fn a_price_that_adds_up_has_no_fault_and_every_sum_is_looked_at() {
         assert_eq!(faults(&quote()), Vec::<String>::new());
-        let spoilt: [(fn(&mut Quote), &str); 6] = [
+        type Spoil = fn(&mut Quote);
+        let spoilt: [(Spoil, &str); 6] = [
             (|quote| quote.total_minor.0 += 1, "the total"),
             (|quote| quote.goods_minor.0 -= 1, "the goods"),
             (|quote| quote.lines[0].payable_minor.0 -= 1, "mug"),

@@ -9,8 +9,12 @@ use hawker_protocol::object::Progress;
 pub(super) struct Shown {
     /// By campaign: every figure that was shown, rising.
     figures: BTreeMap<String, Vec<u64>>,
+    /// The most that pushes said.
+    pushed: BTreeMap<String, u64>,
     /// Figures below one that had been shown before, as sentences.
     pub(super) resets: Vec<String>,
+    /// Pushes that were on their way when an answer said more: the higher figure counts.
+    pub(super) overtaken: u64,
 }
 
 /// How far everything was when something was asked: an answer may be overtaken by a push, and is
@@ -30,9 +34,11 @@ impl Shown {
         Mark { most: most.collect() }
     }
 
-    /// A push: nothing may have been shown that is above it.
+    /// Pushes come in the order of what they tell.
     pub(super) fn on_push(&mut self, shown: &Progress) {
-        let floor = self.most(shown.campaign.as_str());
+        let (campaign, now) = (shown.campaign.as_str(), shown.watched_ms.0);
+        self.overtaken += u64::from(now < self.most(campaign));
+        let floor = self.pushed.insert(campaign.to_owned(), now).unwrap_or(0);
         self.on_shown(shown, floor);
     }
 
@@ -86,9 +92,10 @@ mod tests {
         shown.on_push(&progress(4_000));
         assert_eq!(shown.resets, Vec::<String>::new());
         shown.on_push(&progress(3_999));
-        shown.on_answer(&[progress(0)], &shown.mark());
+        let mark = shown.mark();
+        shown.on_answer(&[progress(0)], &mark);
         assert_eq!(shown.resets.len(), 2, "{:?}", shown.resets);
-        shown.on_answer(&[], &shown.mark());
+        shown.on_answer(&[], &mark);
         assert_eq!(shown.resets.last().unwrap(), "watch went from 4000 ms to nothing");
     }
 
@@ -98,10 +105,12 @@ mod tests {
         let asked = shown.mark();
         shown.on_push(&progress(9_000));
         shown.on_answer(&[progress(2_000)], &asked);
-        assert_eq!(shown.resets, Vec::<String>::new());
+        shown.on_answer(&[progress(9_500)], &asked);
+        shown.on_push(&progress(9_200));
+        assert_eq!((&shown.resets, shown.overtaken), (&Vec::<String>::new(), 1));
         let again = shown.mark();
         shown.on_answer(&[progress(2_000)], &again);
         assert_eq!(shown.resets.len(), 1);
-        assert_eq!(shown.figures().collect::<Vec<_>>(), [("watch", 9_000)]);
+        assert_eq!(shown.figures().collect::<Vec<_>>(), [("watch", 9_000), ("watch", 9_500)]);
     }
 }

@@ -92,6 +92,7 @@ struct Report<'a> {
     /// From the host's push to a screen.
     push_latency: Summary,
     progress_shown: u64,
+    progress_overtaken: u64,
     checkpoints: u64,
     checkpoint_bytes_max: u64,
     checkpoint_viewers_max: u64,
@@ -102,6 +103,7 @@ struct Report<'a> {
     recovered: u64,
     /// Connections that ended and nobody had meant it.
     sockets_lost: u64,
+    gaps: u64,
     asked_again: u64,
     unanswered: u64,
     deliveries: u64,
@@ -201,6 +203,7 @@ fn report_of<'a>(
         pushes_expected: stories.pushes_expected,
         push_latency: scene.latency().summary(),
         progress_shown: stories.figures_shown,
+        progress_overtaken: stories.overtaken,
         checkpoints: sizes.checkpoints,
         checkpoint_bytes_max: sizes.bytes_max,
         checkpoint_viewers_max: sizes.viewers_max,
@@ -209,6 +212,7 @@ fn report_of<'a>(
         resumed: value(&counters.resumed),
         recovered: value(&counters.recovered),
         sockets_lost: value(&counters.lost),
+        gaps: value(&counters.gaps),
         asked_again: value(&counters.asked_again),
         unanswered: value(&counters.unanswered),
         deliveries: value(&counters.heard),
@@ -260,7 +264,7 @@ impl Report<'_> {
             ("paid, cancelled", pair(&totals.paid, &totals.cancelled)),
             ("checkpoints, most bytes", pair(&self.checkpoints, &self.checkpoint_bytes_max)),
             ("dropped, recovered", pair(&self.dropped, &self.recovered)),
-            ("lost sockets", self.sockets_lost.to_string()),
+            ("lost sockets, gaps", pair(&self.sockets_lost, &self.gaps)),
             ("events, acknowledged", pair(&self.events, &self.acknowledged)),
         ];
         if let Some(killed) = &self.killed {

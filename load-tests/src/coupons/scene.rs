@@ -32,6 +32,8 @@ pub(super) struct Counters {
     /// By what they had missed; the others got a snapshot.
     pub(super) recovered: AtomicU64,
     pub(super) heard: AtomicU64,
+    /// Skips of viewers who were too slow.
+    pub(super) gaps: AtomicU64,
     pub(super) shown: AtomicU64,
     pub(super) offered: AtomicU64,
     pub(super) granted: AtomicU64,
@@ -155,12 +157,22 @@ impl Scene {
         locked(&self.deliveries)
     }
 
-    /// The push that a viewer was just shown.
-    pub(super) fn wave_of(&self, campaign: usize, followers: bool) -> Option<(usize, Instant)> {
-        let waves = self.waves();
-        let mut those = waves.iter().enumerate().rev();
+    /// The push that a viewer was just shown, with its place where it is for everybody.
+    pub(super) fn wave_of(
+        &self,
+        campaign: usize,
+        place: Option<(&str, u64)>,
+    ) -> Option<(usize, Instant)> {
+        let followers = place.is_none();
+        let mut waves = self.waves();
+        let mut those = waves.iter_mut().enumerate().rev();
         let last = those.find(|(_, it)| it.campaign == campaign && it.followers == followers);
-        last.map(|(number, wave)| (number, wave.sent))
+        last.map(|(number, wave)| {
+            if let (None, Some((epoch, seq))) = (&wave.place, place) {
+                wave.place = Some((epoch.into(), seq));
+            }
+            (number, wave.sent)
+        })
     }
 
     pub(super) fn will_revoke(&self, campaign: usize) {
