@@ -105,6 +105,9 @@ impl Inbox {
     }
 }
 
+/// Marks of watch time that wait for one room: a minute of a thousand players.
+const MARKS_WAITING_MAX: usize = 65_536;
+
 /// Pulses that wait for the shop: one per room, merged as they come.
 #[derive(Debug, Default)]
 pub(super) struct Pulses {
@@ -120,7 +123,9 @@ impl Pulses {
             merged.likes += pulse.likes;
             merged.joins += pulse.joins;
             merged.viewers = pulse.viewers;
-            merged.marks.extend(pulse.marks);
+            // While a shop's journal is away its pulses wait: what players saw is lost beyond this.
+            let room_left = MARKS_WAITING_MAX.saturating_sub(merged.marks.len());
+            merged.marks.extend(pulse.marks.into_iter().take(room_left));
         }
         self.arrived.notify_one();
     }
