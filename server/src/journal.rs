@@ -5,6 +5,7 @@ mod record;
 
 pub mod memory;
 pub mod redb;
+pub mod redis;
 
 #[cfg(test)]
 mod contract;
