@@ -28,8 +28,10 @@ pub fn serve(serve: &cli::Serve) -> anyhow::Result<()> {
     let mut config = loaded.config;
     if serve.demo {
         config.journal.path = serve.data.join("journal.redb");
+        config.journal.redis.node_folder = serve.data.join("node");
         config.uploads.folder = serve.data.join("uploads");
     }
+    config.journal.redis.accept_unsafe |= serve.accept_unsafe_redis;
     telemetry::start_tracing(&cli::edge_options::telemetry(&config))?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");

@@ -44,6 +44,10 @@ pub struct Serve {
     /// Folder of the demo's journal and uploads.
     #[arg(long, value_name = "DIR", default_value = "data/demo", requires = "demo")]
     pub data: PathBuf,
+    /// Take a Redis that may lose acknowledged writes: one that evicts, keeps no append-only file
+    /// or has replicas.
+    #[arg(long)]
+    pub accept_unsafe_redis: bool,
     #[command(flatten)]
     pub settings: Settings,
 }
@@ -137,7 +141,7 @@ pub enum JournalCommand {
         #[command(flatten)]
         source: JournalSource,
     },
-    /// Copy the journal, also while a server runs on it.
+    /// Copy the journal's file, also while a server runs on it.
     Backup {
         /// The copy; it must not exist.
         #[arg(long)]

@@ -6,6 +6,7 @@ mod check;
 mod doc;
 mod load;
 
+pub mod journal;
 pub mod limits;
 pub mod uploads;
 
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use check::SECRET_BYTES_MIN;
 pub use doc::{Difference, differences, reference, template};
+pub use journal::Redis;
 pub use limits::Limits;
 pub use load::{Loaded, load, read};
 pub use uploads::Uploads;
@@ -173,19 +175,25 @@ impl Serialize for Secret {
 
 #[derive(Debug, Clone, Confique, Serialize)]
 pub struct Journal {
-    /// "redb": a local file, durable. "memory": nothing survives the process; for trials.
+    /// "redb": a local file, durable. "redis": a Redis that several servers may share, a shop being
+    /// served by one of them at a time. "memory": nothing survives the process; for trials.
     #[config(default = "redb")]
     pub kind: JournalKind,
 
-    /// The journal's file. Its folder is made when it is missing.
+    /// The journal's file, where `kind` is "redb". Its folder is made when it is missing.
     #[config(default = "data/journal.redb")]
     pub path: PathBuf,
+
+    /// The journal's Redis, where `kind` is "redis".
+    #[config(nested)]
+    pub redis: Redis,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JournalKind {
     Redb,
+    Redis,
     Memory,
 }
 

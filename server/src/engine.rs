@@ -60,6 +60,9 @@ pub struct Options {
     pub snapshot_batches: u64,
     /// A snapshot is one value of the store, and all shops' commits wait while it is written.
     pub snapshot_bytes_max: usize,
+    /// How long a journal may refuse a batch that it never had before the batch is given up and
+    /// its callers hear `unavailable`. A batch that it may have is never given up.
+    pub refused_max: Duration,
     /// Kept comments of each room on air that are read back when a shop is loaded: as many as
     /// late joiners are shown.
     pub recalled_comments_max: usize,
@@ -78,6 +81,7 @@ impl Default for Options {
             quarantine: Duration::from_secs(60),
             snapshot_batches: 10_000,
             snapshot_bytes_max: journal::SNAPSHOT_BYTES_MAX,
+            refused_max: Duration::from_secs(2),
             recalled_comments_max: 50,
         }
     }
@@ -133,6 +137,8 @@ pub enum Error {
     Timeout,
     #[error("the shop cannot be served now")]
     Unavailable,
+    #[error("another server serves this shop now: ask there, or here again in a moment")]
+    Elsewhere,
     #[error("it is not known whether the command was carried out: ask again with the same id")]
     Unknown,
     #[error("the shop changed hands: ask again with the same id")]

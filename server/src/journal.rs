@@ -5,18 +5,24 @@ mod record;
 
 pub mod memory;
 pub mod redb;
+pub mod redis;
 
 #[cfg(test)]
 mod contract;
+#[cfg(test)]
+mod model;
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hawker_domain::Entry;
 use hawker_domain::id::ShopId;
 use hawker_domain::time::Millis;
+use parking_lot::Mutex;
+use tokio::time::Instant;
 
 /// A future that a journal hands out; boxed so that the server can hold any journal.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -42,6 +48,16 @@ pub struct Position {
 pub struct Lease {
     shop: ShopId,
     epoch: u64,
+    /// Where the store gives the shop to another server once this one falls silent.
+    term: Option<Arc<Term>>,
+}
+
+/// How long a lease lasts, and since when. The store counts by its own clock, from when it heard
+/// of the writer; here it counts from before it was asked, which is never later.
+#[derive(Debug)]
+struct Term {
+    lasts: Duration,
+    since: Mutex<Instant>,
 }
 
 /// The right to save snapshots, for whoever does so while the lease itself is with an append.
@@ -105,6 +121,10 @@ pub enum Error {
     Conflict { found: Position },
     #[error("another writer has taken the shop over, its epoch is {epoch}")]
     LeaseLost { epoch: u64 },
+    #[error("the lease ran out before it was renewed: this writer stood still for too long")]
+    LeaseLapsed,
+    #[error("the server {by} has the shop, for another {left_ms} ms if it falls silent now")]
+    Held { by: String, left_ms: u64 },
     #[error("the store is older than what this writer has seen")]
     Backward { found: Position },
     #[error("the store refused before anything was attempted: {0}")]
@@ -126,10 +146,14 @@ pub enum Error {
 ///   batch again until there is another verdict; an implementation **must** then answer `Ok` if
 ///   it landed the first time.
 /// * `append` **must** refuse a lease older than the newest `acquire` of the shop.
+/// * A lease that has a term **must** be renewed by each `append` and `verify`, and by nothing
+///   else: a writer that stands still has to lose it. The epoch keeps the history safe; the term
+///   only lets another server have the shop.
 /// * `read` **must** verify checksum and chain and stop with `Corrupt` at the first break; it
 ///   **must not** skip.
 pub trait Journal: fmt::Debug + Send + Sync + 'static {
     /// Takes the shop over: the epoch rises by at least one and older leases become useless.
+    /// Refused with `Held` while another server's lease has not run out.
     fn acquire<'a>(&'a self, shop: &'a ShopId) -> Pending<'a, Result<Lease, Error>>;
 
     /// Appends after `expected`, which the writer believes to be the end.
@@ -203,6 +227,12 @@ pub trait Journal: fmt::Debug + Send + Sync + 'static {
     ) -> Pending<'a, Result<(), Error>>;
 
     fn snapshot<'a>(&'a self, shop: &'a ShopId) -> Pending<'a, Result<Option<Snapshot>, Error>>;
+
+    /// Gives the shop back before its lease has run out, so that another server need not wait for
+    /// that. Where it fails the lease runs out by itself.
+    fn release(&self, lease: Lease) -> Pending<'_, ()> {
+        Box::pin(async move { drop(lease) })
+    }
 }
 
 /// Whether the writer of `lease_epoch` may write after `expected` in a shop that stands at `found`
@@ -239,7 +269,21 @@ fn check_on_history(end: Position, stored: Option<Position>, asked: Position) ->
 impl Lease {
     /// For implementations of [`Journal::acquire`] only.
     fn new(shop: ShopId, epoch: u64) -> Self {
-        Self { shop, epoch }
+        Self { shop, epoch, term: None }
+    }
+
+    /// The same for a store that was asked at `asked_at` and gives shops away after `lasts`.
+    fn with_term(shop: ShopId, epoch: u64, lasts: Duration, asked_at: Instant) -> Self {
+        let term = Term { lasts, since: Mutex::new(asked_at) };
+        Self { shop, epoch, term: Some(Arc::new(term)) }
+    }
+
+    /// The store has heard of the writer, who asked at `asked_at`.
+    fn heard(&self, asked_at: Instant) {
+        if let Some(term) = &self.term {
+            let mut since = term.since.lock();
+            *since = asked_at.max(*since);
+        }
     }
 
     pub fn shop(&self) -> &ShopId {
@@ -251,7 +295,25 @@ impl Lease {
     }
 
     pub fn saver(&self) -> Saver {
-        Saver(Self { shop: self.shop.clone(), epoch: self.epoch })
+        Saver(Self { shop: self.shop.clone(), epoch: self.epoch, term: self.term.clone() })
+    }
+
+    /// When the writer should let the store hear of him, if he has not appended meanwhile: after
+    /// three tenths of the term, so that two attempts may fail.
+    pub fn renew_at(&self) -> Option<Instant> {
+        self.term.as_ref().map(|term| term.end_of(3))
+    }
+
+    /// From then on the writer must answer nothing before the store has heard of him: the last
+    /// fifth of the term is left for clocks that run differently.
+    pub fn answers_until(&self) -> Option<Instant> {
+        self.term.as_ref().map(|term| term.end_of(8))
+    }
+}
+
+impl Term {
+    fn end_of(&self, tenths: u32) -> Instant {
+        *self.since.lock() + self.lasts * tenths / 10
     }
 }
 
@@ -302,7 +364,7 @@ impl Verified {
 impl Error {
     /// Whether the same call may succeed later without anybody mending anything.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Unknown(_))
+        matches!(self, Self::Unavailable(_) | Self::Unknown(_) | Self::Held { .. })
     }
 }
 

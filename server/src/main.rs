@@ -13,7 +13,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let command = Cli::parse().command;
-    let (mut out, mut err) = (io::stdout().lock(), io::stderr());
+    // Not locked: a server logs there, from all of its threads.
+    let (mut out, mut err) = (io::stdout(), io::stderr());
     let done = match &command {
         Command::Serve(serve) => app::serve(serve),
         Command::Config(command) => cli::run_config(command, &mut out, &mut err),

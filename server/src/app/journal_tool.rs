@@ -1,5 +1,5 @@
 //! `hawker journal`: prints, proves and copies the journal, through the admin port where a server
-//! runs on the file. Reads only.
+//! runs on the file, beside the servers where it is in Redis. Reads only.
 
 mod remote;
 
@@ -19,14 +19,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::cli::{JournalCommand, JournalSource};
-use crate::config;
+use crate::config::{self, JournalKind};
 use crate::journal::redb::{OpenError, Options, Redb};
+use crate::journal::redis::Redis;
 use crate::journal::{Error, Journal, Position, Record};
 
 /// Records read at a time.
 const RECORDS_MAX: usize = 64;
 /// Shops listed at a time.
 const SHOPS_MAX: usize = 256;
+
+/// Redis copies its own files, and only it knows when they are whole.
+const REDIS_COPIES: &str = "a journal in Redis is copied by Redis: copy its append-only folder \
+    after BGREWRITEAOF, or use `hawker journal dump`, which prints all that happened";
 
 /// What a walk over the whole journal found.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -55,11 +60,12 @@ pub fn run(
         match command {
             JournalCommand::Dump { shop, after, source } => {
                 let shop = shop.as_deref().map(ShopId::parse).transpose()?;
-                dump(&open(source)?, shop.as_ref(), *after, out).await
+                dump(&open(source).await?, shop.as_ref(), *after, out).await
             }
             JournalCommand::Verify { source } => {
-                let verified = match open(source)? {
+                let verified = match open(source).await? {
                     Opened::File(redb) => verify(redb.as_ref()).await?,
+                    Opened::Redis(redis) => verify(redis.as_ref()).await?,
                     Opened::Served(server) => server.verify().await?,
                 };
                 for it in &verified.shops {
@@ -69,8 +75,9 @@ pub fn run(
                 Ok(())
             }
             JournalCommand::Backup { to, source } => {
-                match open(source)? {
+                match open(source).await? {
                     Opened::File(redb) => redb.backup(to.clone()).await?,
+                    Opened::Redis(_) => bail!(REDIS_COPIES),
                     Opened::Served(server) => server.backup(to).await?,
                 }
                 writeln!(err, "the copy is {}", to.display())?;
@@ -83,11 +90,16 @@ pub fn run(
 /// A journal at rest, or the server that has it open.
 enum Opened {
     File(Box<Redb>),
+    Redis(Box<Redis>),
     Served(remote::Server),
 }
 
-fn open(source: &JournalSource) -> anyhow::Result<Opened> {
+async fn open(source: &JournalSource) -> anyhow::Result<Opened> {
     let config = config::load(source.settings.config.as_deref())?.config;
+    if source.file.is_none() && config.journal.kind == JournalKind::Redis {
+        let redis = Redis::look(super::options::redis(&config.journal.redis)?).await?;
+        return Ok(Opened::Redis(Box::new(redis)));
+    }
     let path = source.file.as_deref().unwrap_or(&config.journal.path);
     if !path.is_file() {
         bail!("there is no journal at {}: name it with --file or --config", path.display());
@@ -110,6 +122,7 @@ async fn dump(
     let shops = match (shop, opened) {
         (Some(shop), _) => vec![shop.clone()],
         (None, Opened::File(redb)) => all_shops(redb.as_ref()).await?,
+        (None, Opened::Redis(redis)) => all_shops(redis.as_ref()).await?,
         (None, Opened::Served(server)) => server.shops().await?,
     };
     for shop in shops {
@@ -117,6 +130,7 @@ async fn dump(
         loop {
             let records = match opened {
                 Opened::File(redb) => page(redb.as_ref(), &shop, version).await?,
+                Opened::Redis(redis) => page(redis.as_ref(), &shop, version).await?,
                 Opened::Served(server) => server.records(&shop, version).await?,
             };
             let Some(last) = records.last() else { break };
@@ -224,7 +238,7 @@ async fn on_verify(State(tools): State<Tools>) -> Response {
 
 async fn on_backup(State(tools): State<Tools>, Json(asked): Json<BackupTo>) -> Response {
     let Some(redb) = tools.redb else {
-        return told::<()>(Err("a journal in memory cannot be copied"));
+        return told::<()>(Err("only a journal that is a file can be copied here"));
     };
     if !asked.to.is_absolute() {
         return told::<()>(Err("the path must be absolute: the server has its own folder"));

@@ -1,10 +1,13 @@
 //! From the settings to the options of the modules behind the edge. One screen of figures.
 
+use std::path::Path;
 use std::time::Duration;
 
-use crate::config::Config;
+use anyhow::Context as _;
+
+use crate::config::{self, Config};
 use crate::edge::{http, socket};
-use crate::{delivery, engine, hub, uploads};
+use crate::{delivery, engine, hub, journal, uploads};
 
 pub(super) fn engine(config: &Config) -> engine::Options {
     let settings = &config.engine;
@@ -16,6 +19,31 @@ pub(super) fn engine(config: &Config) -> engine::Options {
         panics_max: settings.panics_max as usize,
         ..engine::Options::default()
     }
+}
+
+pub(super) fn redis(settings: &config::Redis) -> anyhow::Result<journal::redis::Options> {
+    let read = |path: &Path| {
+        std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+    };
+    let password = match (&settings.password, &settings.password_file) {
+        (Some(password), _) => Some(password.bytes().to_vec()),
+        (None, Some(file)) => Some(read(file)?.trim_ascii().to_vec()),
+        (None, None) => None,
+    };
+    let password = password.map(String::from_utf8).transpose();
+    Ok(journal::redis::Options {
+        url: settings.url.clone(),
+        user: settings.user.clone(),
+        password: password
+            .context("the password of Redis is no text")?
+            .map(journal::redis::Password),
+        root_certificates: settings.ca_file.as_deref().map(read).transpose()?,
+        node_folder: settings.node_folder.clone(),
+        connect_timeout: Duration::from_millis(settings.connect_ms),
+        response_timeout: Duration::from_millis(settings.answer_ms),
+        lease: Duration::from_millis(settings.lease_ms),
+        accepts_unsafe: settings.accept_unsafe,
+    })
 }
 
 pub(super) fn hub(config: &Config) -> anyhow::Result<hub::Options> {

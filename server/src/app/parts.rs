@@ -36,6 +36,7 @@ use crate::engine::Engine;
 use crate::hub::Hub;
 use crate::journal::memory::Memory;
 use crate::journal::redb::Redb;
+use crate::journal::redis::Redis;
 use crate::journal::{self, Journal};
 use crate::telemetry::Metrics;
 
@@ -53,6 +54,7 @@ pub(super) struct Parts {
 struct Store {
     journal: Arc<dyn Journal>,
     redb: Option<Arc<Redb>>,
+    redis: Option<Arc<Redis>>,
 }
 
 impl Parts {
@@ -70,7 +72,7 @@ impl Parts {
         let verifier = Arc::new(Verifier::new(auth, clock.clone())?);
         tokio::spawn(keep_tokens(verifier.clone(), clock.clone()));
 
-        let store = Store::open(config)?;
+        let store = Store::open(config).await?;
         let bus: Arc<dyn Bus> = Arc::new(bus::Local::new());
         let delivery = Delivery::new(options::delivery(config), bus.clone(), clock.clone());
         let hub = Hub::new(options::hub(config)?, delivery.clone());
@@ -195,15 +197,20 @@ async fn ended<T>(listener: JoinHandle<T>, within: Duration) -> Option<T> {
 }
 
 impl Store {
-    fn open(config: &Config) -> anyhow::Result<Self> {
+    async fn open(config: &Config) -> anyhow::Result<Self> {
         match config.journal.kind {
             JournalKind::Memory => {
                 tracing::warn!("the journal is in memory: nothing survives this process");
-                Ok(Self { journal: Arc::new(Memory::new()), redb: None })
+                Ok(Self { journal: Arc::new(Memory::new()), redb: None, redis: None })
             }
             JournalKind::Redb => {
                 let redb = Arc::new(open_redb(&config.journal.path)?);
-                Ok(Self { journal: redb.clone(), redb: Some(redb) })
+                Ok(Self { journal: redb.clone(), redb: Some(redb), redis: None })
+            }
+            JournalKind::Redis => {
+                let redis = Redis::open(options::redis(&config.journal.redis)?).await?;
+                let redis = Arc::new(redis);
+                Ok(Self { journal: redis.clone(), redb: None, redis: Some(redis) })
             }
         }
     }
@@ -274,6 +281,10 @@ fn admin_part(
     });
     if let Some(failure) = store.redb.as_ref().map(|redb| redb.failure()) {
         readiness.check("journal", move || failure.borrow().clone().map_or(Ok(()), Err));
+    }
+    if let Some(redis) = &store.redis {
+        // All servers lose it at once: none is better to send people to than this one.
+        readiness.note("journal", redis.trouble());
     }
     let tools = journal_tool::router(store.journal.clone(), store.redb.clone()).merge(revoking);
     let render = move || metrics.render();

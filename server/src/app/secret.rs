@@ -21,6 +21,8 @@ pub(super) fn of(auth: &auth::Options, config: &Config, demo: bool) -> anyhow::R
     match (&auth.secret, config.journal.kind) {
         (Some(secret), _) if !demo => Ok(secret.clone()),
         (_, JournalKind::Redb) => beside(&config.journal.path),
+        // Servers that share a Redis are given one secret: each would keep its own.
+        (_, JournalKind::Redis) => beside(&config.journal.redis.node_folder.join("server")),
         (_, JournalKind::Memory) => Ok(auth::random_secret()?),
     }
 }

@@ -80,6 +80,7 @@ fn disagreements(config: &Config) -> Vec<Problem> {
         "is given beside `auth.secret`: keep one of them",
     );
     found.extend(config.hub.larger_room_ticks().err());
+    found.extend(config.journal.redis.problems());
     found.extend(config.auth.secret.as_ref().and_then(|secret| weak("auth.secret", secret)));
     found
 }

@@ -29,7 +29,14 @@ type Check = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
 
 /// Whether this node should get traffic: named questions, asked on each look.
 #[derive(Clone, Default)]
-pub struct Readiness(Arc<Mutex<Vec<(&'static str, Check)>>>);
+pub struct Readiness(Arc<Mutex<Vec<Question>>>);
+
+struct Question {
+    name: &'static str,
+    /// Whether the node is not ready without it.
+    decides: bool,
+    check: Check,
+}
 
 impl std::fmt::Debug for Readiness {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -43,8 +50,20 @@ impl Readiness {
     where
         F: Fn() -> Result<(), String> + Send + Sync + 'static,
     {
-        let mut checks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        checks.push((name, Box::new(check)));
+        self.ask(Question { name, decides: true, check: Box::new(check) });
+    }
+
+    /// The same for what every node lacks at once: it is told, and the node stays ready to hold
+    /// connections, so that a balancer does not take all nodes away together.
+    pub fn note<F>(&self, name: &'static str, check: F)
+    where
+        F: Fn() -> Result<(), String> + Send + Sync + 'static,
+    {
+        self.ask(Question { name, decides: false, check: Box::new(check) });
+    }
+
+    fn ask(&self, question: Question) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(question);
     }
 
     /// Every question with its answer, and whether all of them are good.
@@ -52,9 +71,9 @@ impl Readiness {
         let checks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut ready = true;
         let mut report = Map::new();
-        for (name, check) in checks.iter() {
+        for Question { name, decides, check } in checks.iter() {
             let answer = check();
-            ready &= answer.is_ok();
+            ready &= answer.is_ok() || !decides;
             report.insert((*name).to_owned(), Value::from(answer.err().unwrap_or("ok".to_owned())));
         }
         (ready, json!({ "ready": ready, "checks": report }))
@@ -158,6 +177,18 @@ mod tests {
         let body: Value = serde_json::from_str(&body).unwrap();
         let checks = json!({ "journal": "the disk is full", "clock": "ok" });
         assert_eq!(body, json!({ "ready": false, "checks": checks }));
+    }
+
+    #[tokio::test]
+    async fn what_every_node_lacks_is_told_and_takes_none_away() {
+        let readiness = Readiness::default();
+        readiness.note("journal", || Err("Redis does not answer".to_owned()));
+        let router = router(readiness, String::new, Router::new(), false);
+        let (status, body) = get_from(&router, "/readyz", LOCAL).await;
+        assert_eq!(status, StatusCode::OK);
+        let checks = json!({ "journal": "Redis does not answer" });
+        let body: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(body, json!({ "ready": true, "checks": checks }));
     }
 
     #[tokio::test]

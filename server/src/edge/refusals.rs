@@ -10,7 +10,7 @@ pub(super) fn of_engine(error: engine::Error) -> Refusal {
     let code = match error {
         engine::Error::Busy => Code::Busy,
         engine::Error::Timeout => Code::Timeout,
-        engine::Error::Unavailable => Code::Unavailable,
+        engine::Error::Unavailable | engine::Error::Elsewhere => Code::Unavailable,
         engine::Error::Unknown => Code::UnknownOutcome,
         engine::Error::Retry => Code::Retry,
         engine::Error::IdempotencyConflict => Code::IdempotencyConflict,

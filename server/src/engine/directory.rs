@@ -26,6 +26,12 @@ const DUE_SHOPS_MAX: usize = 256;
 /// Between two attempts to read a shop: a journal that is down is not asked in a tight loop.
 const RELOAD_PAUSE: Duration = Duration::from_millis(100);
 
+/// A shop that somebody else has is asked for so often: it may be free the next moment.
+const HELD_PAUSE: Duration = Duration::from_millis(500);
+
+/// The longest pause, also for a shop that somebody has to mend first.
+const RELOAD_PAUSE_MAX: Duration = Duration::from_secs(5);
+
 pub(super) struct Directory {
     around: Surroundings,
     shops: DashMap<ShopId, Entrance>,
@@ -150,7 +156,7 @@ fn refused(work: Work, error: Error) -> Result<(), Error> {
 
 async fn supervise(directory: Arc<Directory>, shop: ShopId, mailbox: Mailbox, doors: Doors) {
     let around = &directory.around;
-    let mut panics = Panics::default();
+    let (mut panics, mut unread) = (Panics::default(), Unread::default());
     metrics::gauge!("hawker_shops_loaded").increment(1.0);
     loop {
         let run = tokio::spawn(recover_and_serve(around.clone(), doors.clone(), shop.clone()));
@@ -158,14 +164,23 @@ async fn supervise(directory: Arc<Directory>, shop: ShopId, mailbox: Mailbox, do
             Ok(Ended::Idle | Ended::Stopped) => break,
             Ok(Ended::Reload(error)) => {
                 tracing::warn!(%shop, %error, "the shop is read again from the journal");
-                rest(around, &doors.inbox, RELOAD_PAUSE).await;
+                unread = Unread::default();
+                rest(around, &doors.inbox, RELOAD_PAUSE, Error::Unavailable).await;
+            }
+            Ok(Ended::Unread(error)) => {
+                let (pause, answer) = unread.note(&shop, &error);
+                let was_asked = rest(around, &doors.inbox, pause, answer).await;
+                if !was_asked && answer == Error::Elsewhere {
+                    break;
+                }
             }
             Err(error) => {
                 metrics::counter!("hawker_shop_panics_total").increment(1);
                 tracing::error!(%shop, %error, "the shop's task panicked");
                 if panics.are_too_many(&around.options) {
                     tracing::error!(%shop, "the shop is quarantined");
-                    rest(around, &doors.inbox, around.options.quarantine).await;
+                    let time = around.options.quarantine;
+                    rest(around, &doors.inbox, time, Error::Unavailable).await;
                 }
             }
         }
@@ -188,21 +203,25 @@ async fn supervise(directory: Arc<Directory>, shop: ShopId, mailbox: Mailbox, do
 async fn recover_and_serve(around: Surroundings, doors: Doors, shop: ShopId) -> Ended {
     match recover(&around.journal, &shop, &around.options).await {
         Ok(recovered) => serve(around, doors, recovered).await,
-        Err(error) => Ended::Reload(error),
+        Err(error) => Ended::Unread(error),
     }
 }
 
-/// Answers `unavailable` for a while instead of serving.
-async fn rest(around: &Surroundings, inbox: &Inbox, time: Duration) {
+/// Answers `answer` for a while instead of serving. Says whether anybody heard it.
+async fn rest(around: &Surroundings, inbox: &Inbox, time: Duration, answer: Error) -> bool {
     let until = Instant::now() + time;
+    let mut was_asked = false;
     loop {
         tokio::select! {
             work = inbox.next() => match work {
-                Some(work) => turn_away(work, Error::Unavailable),
-                None => return,
+                Some(work) => {
+                    was_asked = true;
+                    turn_away(work, answer);
+                }
+                None => return was_asked,
             },
-            () = tokio::time::sleep_until(until) => return,
-            () = around.stop.cancelled() => return,
+            () = tokio::time::sleep_until(until) => return was_asked,
+            () = around.stop.cancelled() => return was_asked,
         }
     }
 }
@@ -212,15 +231,19 @@ async fn rest(around: &Surroundings, inbox: &Inbox, time: Duration) {
 async fn wake_due_shops(directory: Arc<Directory>) {
     let around = &directory.around;
     let mut look = tokio::time::interval(Duration::from_secs(1));
+    let mut was_read = true;
     loop {
         tokio::select! {
             _ = look.tick() => {}
             () = around.stop.cancelled() => return,
         }
-        match around.journal.due(around.clock.now(), DUE_SHOPS_MAX).await {
+        let due = around.journal.due(around.clock.now(), DUE_SHOPS_MAX).await;
+        match &due {
             Ok(shops) => shops.iter().for_each(|shop| wake(&directory, shop)),
-            Err(error) => log_due_error(&error),
+            Err(error) if was_read => log_due_error(error),
+            Err(_) => {}
         }
+        was_read = due.is_ok();
     }
 }
 
@@ -234,7 +257,43 @@ fn wake(directory: &Arc<Directory>, shop: &ShopId) {
 }
 
 fn log_due_error(error: &journal::Error) {
-    tracing::warn!(%error, "the due index cannot be read, the next look tries again");
+    tracing::warn!(%error, "the due index cannot be read, each second's look tries again");
+}
+
+/// How often a shop could not be read, one time after the other.
+#[derive(Default)]
+struct Unread(u32);
+
+impl Unread {
+    /// Counts it, logs the first, and says how long to pause and what callers hear meanwhile.
+    fn note(&mut self, shop: &ShopId, error: &journal::Error) -> (Duration, Error) {
+        let (reason, answer) = match error {
+            journal::Error::Held { .. } => ("held", Error::Elsewhere),
+            journal::Error::Unavailable(_) | journal::Error::Unknown(_) => {
+                ("unavailable", Error::Unavailable)
+            }
+            journal::Error::LeaseLost { .. } | journal::Error::LeaseLapsed => {
+                ("lease_lost", Error::Unavailable)
+            }
+            journal::Error::Backward { .. } | journal::Error::Conflict { .. } => {
+                ("backward", Error::Unavailable)
+            }
+            journal::Error::Corrupt { .. } => ("corrupt", Error::Unavailable),
+        };
+        metrics::counter!("hawker_shop_reads_failed_total", "reason" => reason).increment(1);
+        if answer == Error::Elsewhere {
+            tracing::debug!(%shop, %error, "the shop is not ours");
+        } else if self.0 == 0 {
+            tracing::warn!(%shop, %error, "the shop cannot be read, and is tried again");
+        }
+        let doubled = RELOAD_PAUSE * (1 << self.0.min(6));
+        self.0 = self.0.saturating_add(1);
+        match reason {
+            "held" => (HELD_PAUSE, answer),
+            "unavailable" | "lease_lost" => (doubled.min(HELD_PAUSE), answer),
+            _ => (doubled.min(RELOAD_PAUSE_MAX), answer),
+        }
+    }
 }
 
 impl Panics {

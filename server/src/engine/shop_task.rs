@@ -57,6 +57,8 @@ pub(super) enum Ended {
     Stopped,
     /// Memory is not what the journal has: read again.
     Reload(journal::Error),
+    /// The journal did not give the shop, or not its history.
+    Unread(journal::Error),
 }
 
 struct ShopTask {
@@ -101,6 +103,7 @@ enum Stimulus {
     Pulses,
     Due,
     Positions,
+    Renewal,
     Idle,
     Stop,
 }
@@ -137,6 +140,9 @@ pub(super) async fn serve(around: Surroundings, doors: Doors, recovered: Recover
 impl ShopTask {
     async fn run(&mut self) -> Ended {
         loop {
+            if self.has_lapsed() {
+                return self.give_up(journal::Error::LeaseLapsed);
+            }
             self.decide_what_waits();
             if self.in_flight.is_none() {
                 self.take_pulses();
@@ -159,14 +165,14 @@ impl ShopTask {
                     return self.give_up(journal::Error::Unknown(error.to_string()));
                 }
                 // Taken with the next batch; until then they merge where they are.
-                Stimulus::Pulses | Stimulus::Positions => {}
+                Stimulus::Pulses | Stimulus::Positions | Stimulus::Renewal => {}
                 Stimulus::Due => self.last_work = Instant::now(),
                 Stimulus::Idle => {
                     if let Some(lease) = &self.lease {
                         self.around.sink.unloaded(lease);
                     }
                     // Nobody waits for it: who wakes the shop meanwhile takes the lease over.
-                    self.snapshot_at_rest().map(tokio::spawn);
+                    self.leave().map(tokio::spawn);
                     return Ended::Idle;
                 }
                 Stimulus::Stop => return self.finish().await,
@@ -182,6 +188,8 @@ impl ShopTask {
         let may_tell = self.in_flight.is_none() && self.shop.has_buyers_waiting();
         let due_in = self.due_in();
         let may_fire = has_room && due_in.is_some();
+        let renew_at = self.lease.as_ref().and_then(Lease::renew_at);
+        let renewal = renew_at.unwrap_or(self.last_work);
         tokio::select! {
             biased;
             verdict = verdict_of(&mut self.in_flight) => Stimulus::Verdict(verdict),
@@ -193,6 +201,7 @@ impl ShopTask {
             () = tokio::time::sleep_until(self.positions_at), if may_tell => Stimulus::Positions,
             () = self.around.stop.cancelled(), if quiet => Stimulus::Stop,
             () = tokio::time::sleep_until(idle_at), if may_idle => Stimulus::Idle,
+            () = tokio::time::sleep_until(renewal), if renew_at.is_some() => Stimulus::Renewal,
         }
     }
 
@@ -329,32 +338,43 @@ impl ShopTask {
         self.position.version + 1 + u64::from(in_flight)
     }
 
+    /// The shop itself renews its lease, whenever it has said nothing to the journal for a while: a
+    /// task that is stuck has to lose the shop.
+    fn must_renew(&self) -> bool {
+        let renew_at = self.lease.as_ref().and_then(Lease::renew_at);
+        renew_at.is_some_and(|at| at <= Instant::now())
+    }
+
+    /// Whether another server may have the shop by now. What is in flight still gets its verdict.
+    fn has_lapsed(&self) -> bool {
+        let answers_until = self.lease.as_ref().and_then(Lease::answers_until);
+        answers_until.is_some_and(|until| until <= Instant::now())
+    }
+
     /// Sends the open batch to the journal; an owned task sees it through whatever happens here.
     fn send_batch(&mut self) {
         let open = std::mem::take(&mut self.open);
-        if open.is_empty() {
+        if open.is_empty() && !self.must_renew() {
             return;
         }
-        let Some(mut lease) = self.lease.take() else { return };
+        let Some(lease) = self.lease.take() else { return };
         let writes = open.has_entries();
         let (batch, changes, sealed) = open.close(&self.shop);
-        let journal = self.around.journal.clone();
-        let expected = self.position;
-        // The embedded journal knows at once: a task of its own would cost more than the answer.
-        let at_once = if writes { None } else { journal.verify(&lease, expected).now_or_never() };
-        if let Some(Ok(verified)) = at_once {
-            self.lease = Some(lease);
-            return self.release(&Proof::Verified(&verified), changes, sealed);
-        }
-        let stop = self.around.stop.clone();
-        let task = tokio::spawn(async move {
-            let verdict = if writes {
-                append(&journal, &mut lease, expected, Arc::new(batch), &stop).await
-            } else {
-                verify(&journal, &lease, expected, &stop).await
-            };
-            (lease, verdict)
-        });
+        let attempt = Attempt::new(&self.around, lease, self.position);
+        let task = if writes {
+            tokio::spawn(attempt.append(Arc::new(batch)))
+        } else {
+            let mut asking = Box::pin(attempt.verify());
+            // The embedded journal knows at once: a task would cost more than the answer.
+            match (&mut asking).now_or_never() {
+                Some((lease, Verdict::Verified(verified))) => {
+                    self.lease = Some(lease);
+                    return self.release(&Proof::Verified(&verified), changes, sealed);
+                }
+                Some(known) => tokio::spawn(std::future::ready(known)),
+                None => tokio::spawn(asking),
+            }
+        };
         self.in_flight = Some(InFlight { task, writes, changes, sealed });
     }
 
@@ -400,21 +420,29 @@ impl ShopTask {
         self.snapshot = self.position.version;
     }
 
-    /// The last thing a shop does whose memory is what the journal has: what saves it, unless
-    /// nothing is new. Takes the memory with it.
-    fn snapshot_at_rest(&mut self) -> Option<impl Future<Output = ()> + Send + 'static> {
-        if self.position.version == self.snapshot {
-            return None;
-        }
+    /// The last thing a shop does whose memory is what the journal has: saves it, unless nothing is
+    /// new, and gives the shop back. Takes the memory with it.
+    fn leave(&mut self) -> Option<impl Future<Output = ()> + Send + 'static> {
         let lease = self.lease.take()?;
+        let is_new = self.position.version != self.snapshot;
+        let memory = is_new.then(|| self.take_memory());
+        let Surroundings { journal, options, .. } = self.around.clone();
+        let position = self.position;
+        Some(async move {
+            if let Some(memory) = memory {
+                snapshot::save(&journal, &lease, position, memory, &options).await;
+            }
+            journal.release(lease).await;
+        })
+    }
+
+    fn take_memory(&mut self) -> Memory {
         self.saving = None;
         let mut memory = Memory::new(self.shop.id(), self.remembered.keep());
         std::mem::swap(&mut memory.shop, &mut self.shop);
         std::mem::swap(&mut memory.remembered, &mut self.remembered);
         memory.last_at = self.last_at;
-        let Surroundings { journal, options, .. } = self.around.clone();
-        let position = self.position;
-        Some(async move { snapshot::save(&journal, &lease, position, memory, &options).await })
+        memory
     }
 
     /// Memory is ahead of the journal and worthless: everybody asks again.
@@ -431,8 +459,8 @@ impl ShopTask {
         while let Some(work) = self.held.pop_front().or_else(|| self.doors.inbox.try_next()) {
             turn_away(work, Error::Stopping);
         }
-        if let Some(saving) = self.snapshot_at_rest() {
-            saving.await;
+        if let Some(leaving) = self.leave() {
+            leaving.await;
         }
         Ended::Stopped
     }
@@ -459,59 +487,85 @@ async fn verdict_of(
 fn lost_answer(error: &journal::Error) -> Error {
     match error {
         journal::Error::Unknown(_) => Error::Unknown,
-        journal::Error::Unavailable(_) => Error::Unavailable,
+        journal::Error::Unavailable(_) | journal::Error::Held { .. } => Error::Unavailable,
         journal::Error::Conflict { .. }
         | journal::Error::LeaseLost { .. }
+        | journal::Error::LeaseLapsed
         | journal::Error::Backward { .. }
         | journal::Error::Corrupt { .. } => Error::Retry,
     }
 }
 
-/// Appends the identical batch until there is a verdict; no timer turns unknown into failed.
-async fn append(
-    journal: &Arc<dyn Journal>,
-    lease: &mut Lease,
+/// A batch on its way to a verdict, with the lease.
+struct Attempt {
+    journal: Arc<dyn Journal>,
+    lease: Lease,
     expected: Position,
-    batch: Arc<Batch>,
-    stop: &CancellationToken,
-) -> Verdict {
-    let mut pause = Pause::new();
-    loop {
-        match journal.append(lease, expected, batch.clone()).await {
-            Ok(committed) => return Verdict::Committed(committed),
-            Err(error) if error.is_retryable() && !stop.is_cancelled() => pause.wait(&error).await,
-            Err(error) => return Verdict::Lost(error),
+    refusals: Refusals,
+}
+
+/// Pauses between attempts, doubling from 20 ms to 1 s, and how long refusals are borne.
+struct Refusals {
+    stop: CancellationToken,
+    pause: Duration,
+    refused_max: Duration,
+    since: Option<Instant>,
+}
+
+impl Attempt {
+    fn new(around: &Surroundings, lease: Lease, expected: Position) -> Self {
+        let refusals = Refusals {
+            stop: around.stop.clone(),
+            pause: Duration::from_millis(20),
+            refused_max: around.options.refused_max,
+            since: None,
+        };
+        Self { journal: around.journal.clone(), lease, expected, refusals }
+    }
+
+    /// Appends the identical batch until there is a verdict; no timer turns unknown into failed.
+    async fn append(mut self, batch: Arc<Batch>) -> (Lease, Verdict) {
+        loop {
+            match self.journal.append(&mut self.lease, self.expected, batch.clone()).await {
+                Ok(committed) => return (self.lease, Verdict::Committed(committed)),
+                Err(error) => {
+                    if self.refusals.end_with(&error).await {
+                        return (self.lease, Verdict::Lost(error));
+                    }
+                }
+            }
+        }
+    }
+
+    async fn verify(mut self) -> (Lease, Verdict) {
+        loop {
+            match self.journal.verify(&self.lease, self.expected).await {
+                Ok(verified) => return (self.lease, Verdict::Verified(verified)),
+                Err(error) => {
+                    if self.refusals.end_with(&error).await {
+                        return (self.lease, Verdict::Lost(error));
+                    }
+                }
+            }
         }
     }
 }
 
-async fn verify(
-    journal: &Arc<dyn Journal>,
-    lease: &Lease,
-    expected: Position,
-    stop: &CancellationToken,
-) -> Verdict {
-    let mut pause = Pause::new();
-    loop {
-        match journal.verify(lease, expected).await {
-            Ok(verified) => return Verdict::Verified(verified),
-            Err(error) if error.is_retryable() && !stop.is_cancelled() => pause.wait(&error).await,
-            Err(error) => return Verdict::Lost(error),
+impl Refusals {
+    /// Whether this error is the last word; otherwise waits until it is time to try again.
+    async fn end_with(&mut self, error: &journal::Error) -> bool {
+        let now = Instant::now();
+        let since = *self.since.get_or_insert(now);
+        let is_open = matches!(error, journal::Error::Unknown(_));
+        let is_borne = is_open || now - since < self.refused_max;
+        if !error.is_retryable() || self.stop.is_cancelled() || !is_borne {
+            return true;
         }
-    }
-}
-
-/// Doubling pauses between attempts at a journal that does not answer, 20 ms to 1 s.
-struct Pause(Duration);
-
-impl Pause {
-    fn new() -> Self {
-        Self(Duration::from_millis(20))
-    }
-
-    async fn wait(&mut self, error: &journal::Error) {
-        tracing::warn!(%error, "the journal does not answer, trying again");
-        tokio::time::sleep(self.0).await;
-        self.0 = (self.0 * 2).min(Duration::from_secs(1));
+        if since == now {
+            tracing::warn!(%error, "the journal does not answer, trying again");
+        }
+        tokio::time::sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(Duration::from_secs(1));
+        false
     }
 }

@@ -3,6 +3,7 @@
 mod desk;
 mod feed;
 mod pulses;
+mod servers;
 mod snapshots;
 mod time;
 

@@ -10,6 +10,7 @@ use hawker_domain::id::ShopId;
 use hawker_domain::id::{CommandId, SkuId, UserId};
 use hawker_domain::time::Millis;
 
+use super::model;
 use super::{Batch, ChainHash, DocumentWrite, Error, Journal, Lease, Position, Record, Version};
 
 /// A storage under test.
@@ -441,6 +442,13 @@ pub(super) async fn two_writers_never_both_win<B: Bench>() {
     assert!(records.is_sorted_by_key(|record| record.epoch));
 }
 
+pub(super) async fn random_calls_are_judged_as_the_model_judges_them<B: Bench>() {
+    let bench = B::start();
+    for seed in 0..12 {
+        model::drive(&*bench.journal(), &shop(&format!("m{seed}")), seed).await;
+    }
+}
+
 /// Runs the whole suite on one storage.
 macro_rules! contract {
     ($bench:ty: $($rule:ident)*) => {$(
@@ -469,6 +477,7 @@ macro_rules! contract {
             shops_are_listed_by_page_once_they_have_a_history
             fifty_shops_append_at_once
             two_writers_never_both_win
+            random_calls_are_judged_as_the_model_judges_them
         }
     };
 }

@@ -4,10 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use hawker_domain::id::ShopId;
 use hawker_domain::time::Millis;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::record::{self, Encoded, Frame, Head};
 use super::{
@@ -19,6 +21,8 @@ use super::{
 #[derive(Clone, Default)]
 pub struct Memory {
     shared: Arc<Shared>,
+    /// Where several servers share the store: this one's name, and how long a lease lasts.
+    server: Option<(&'static str, Duration)>,
 }
 
 /// Makes a [`Memory`] misbehave on purpose.
@@ -63,11 +67,17 @@ struct Shop {
     documents: BTreeMap<String, Vec<u8>>,
     due: Option<Millis>,
     snapshot: Option<(Position, Vec<u8>)>,
+    held: Option<(&'static str, Instant)>,
 }
 
 impl Memory {
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same store as another server sees it, whose leases last so long.
+    pub fn seen_by(&self, server: &'static str, lease: Duration) -> Self {
+        Self { shared: self.shared.clone(), server: Some((server, lease)) }
     }
 
     pub fn faults(&self) -> Faults {
@@ -86,6 +96,15 @@ impl Memory {
         Ok(state)
     }
 
+    /// Renews a lease that has a term.
+    fn hear_of(&self, state: &mut State, lease: &Lease) {
+        let (Some((server, lasts)), now) = (self.server, Instant::now()) else { return };
+        if let Some(shop) = state.shops.get_mut(&lease.shop) {
+            shop.held = Some((server, now + lasts));
+            lease.heard(now);
+        }
+    }
+
     async fn pass_the_gate(&self) {
         if !*self.shared.appends_held.borrow() {
             return;
@@ -101,6 +120,11 @@ impl Faults {
     /// Faults are used up in the order they were given, one per append.
     pub fn fail_append(&self, fault: Fault) {
         self.memory.state().faults.push_back(fault);
+    }
+
+    /// Takes back the faults that no append has met yet.
+    pub fn clear(&self) {
+        self.memory.state().faults.clear();
     }
 
     /// Appends stay in flight until [`Self::release_appends`].
@@ -243,8 +267,20 @@ impl Journal for Memory {
         Box::pin(async move {
             let mut state = self.readable()?;
             let stored = state.shops.entry(shop.clone()).or_default();
+            let now = Instant::now();
+            if let (Some((holder, until)), Some((server, _))) = (stored.held, self.server)
+                && holder != server
+                && until > now
+            {
+                let left_ms = u64::try_from((until - now).as_millis()).unwrap_or(u64::MAX);
+                return Err(Error::Held { by: holder.to_owned(), left_ms });
+            }
             stored.epoch += 1;
-            Ok(Lease::new(shop.clone(), stored.epoch))
+            let Some((server, lasts)) = self.server else {
+                return Ok(Lease::new(shop.clone(), stored.epoch));
+            };
+            stored.held = Some((server, now + lasts));
+            Ok(Lease::with_term(shop.clone(), stored.epoch, lasts, now))
         })
     }
 
@@ -258,6 +294,7 @@ impl Journal for Memory {
             self.pass_the_gate().await;
             let mut state = self.state();
             state.append(lease, expected, &batch)?;
+            self.hear_of(&mut state, lease);
             let version = expected.version + 1;
             let position = state.shops.get(&lease.shop).and_then(|shop| shop.at(version));
             Ok(Committed::new(lease, position.unwrap_or_default(), batch))
@@ -270,13 +307,14 @@ impl Journal for Memory {
         expected: Position,
     ) -> Pending<'a, Result<Verified, Error>> {
         Box::pin(async move {
-            let state = self.readable()?;
+            let mut state = self.readable()?;
             let (epoch, found) = state
                 .shops
                 .get(&lease.shop)
                 .map(|shop| (shop.epoch, shop.position()))
                 .unwrap_or_default();
             judge(epoch, found, lease.epoch, expected)?;
+            self.hear_of(&mut state, lease);
             Ok(Verified::new(lease, found))
         })
     }
@@ -401,6 +439,16 @@ impl Journal for Memory {
         Box::pin(async move {
             let state = self.readable()?;
             Ok(state.shops.get(shop).and_then(|shop| shop.snapshot.clone()))
+        })
+    }
+
+    fn release(&self, lease: Lease) -> Pending<'_, ()> {
+        Box::pin(async move {
+            let mut state = self.state();
+            let shop = state.shops.get_mut(&lease.shop);
+            if let Some(shop) = shop.filter(|shop| shop.epoch == lease.epoch) {
+                shop.held = None;
+            }
         })
     }
 }

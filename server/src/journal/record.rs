@@ -45,6 +45,16 @@ pub(super) struct Encoded {
     pub(super) bytes: Vec<u8>,
 }
 
+impl Encoded {
+    /// The record cut before and after its entries, for a store whose readers want these as text.
+    /// One after the other the three parts are the record.
+    pub(super) fn parts(&self, shop: &ShopId) -> (&[u8], &[u8], &[u8]) {
+        let (head, rest) = self.bytes.split_at(HEADER_BYTES + shop.as_str().len());
+        let (entries, trailer) = rest.split_at(rest.len() - TRAILER_BYTES);
+        (head, entries, trailer)
+    }
+}
+
 /// What stands in a record besides its entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head<'a> {

@@ -55,6 +55,21 @@ impl Site {
         site
     }
 
+    /// A site whose journal is in that Redis; it notices quickly that nothing answers, and may be
+    /// asked as often as a test likes.
+    pub(crate) fn on_redis(url: &str) -> Self {
+        let site = Self::new();
+        let journal = format!(
+            "[journal]\nkind = \"redis\"\nredis.url = \"{url}\"\nredis.answer_ms = 500\n\
+             redis.lease_ms = 2000\n"
+        );
+        let config = std::fs::read_to_string(site.config()).unwrap();
+        let rates = "\n[limits.rates]\nhttp_per_s = 1000000\nhttp_burst = 1000000\n\
+             address_per_s = 1000000\naddress_burst = 1000000\n";
+        std::fs::write(site.config(), config.replace("[journal]\n", &journal) + rates).unwrap();
+        site
+    }
+
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -92,8 +107,12 @@ impl Site {
 
     /// Starts the server and waits until it listens.
     pub(crate) async fn start(&self) -> Server {
+        self.start_with(&[]).await
+    }
+
+    pub(crate) async fn start_with(&self, arguments: &[&str]) -> Server {
         let mut command = self.program(&["serve", "--config"]);
-        command.arg(self.config()).stdout(Stdio::piped());
+        command.arg(self.config()).args(arguments).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let (public, admin) = soon("the server's addresses", addresses(&mut lines)).await;
@@ -144,6 +163,15 @@ impl Server {
     pub(crate) async fn kill(self) {
         self.signal(Signal::KILL);
         self.ended().await;
+    }
+
+    /// SIGSTOP: it holds what it has and does nothing.
+    pub(crate) fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    pub(crate) fn resume(&self) {
+        self.signal(Signal::CONT);
     }
 
     fn signal(&self, signal: Signal) {

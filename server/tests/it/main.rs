@@ -12,6 +12,9 @@ mod conversation;
 mod desk;
 mod desk_http;
 mod hawker;
+mod redis;
+#[path = "../../src/journal/redis/redis_server.rs"]
+mod redis_server;
 mod restart;
 mod tokens;
 mod uploads;

@@ -53,9 +53,9 @@ async fn a_drain_tells_everybody_and_the_next_start_finds_everything() {
 }
 
 /// What a buyer got to know of his claim before the connection was gone.
-struct Learned {
-    buyer: String,
-    answer: Value,
+pub(crate) struct Learned {
+    pub(crate) buyer: String,
+    pub(crate) answer: Value,
 }
 
 /// One claim; nothing is sent if the server is gone before it answers.
@@ -75,7 +75,7 @@ const UNITS: u32 = 20;
 /// So many know that they have a unit when the server is killed.
 const KNOWN: usize = 3;
 
-async fn sell(server: &Server, sale: &str) {
+pub(crate) async fn sell(server: &Server, sale: &str) {
     let item = json!({ "sku": "red", "total": UNITS, "per_buyer": 1, "price_minor": 900 });
     let spec = json!({ "title": "Flash", "items": [item] });
     server.set("POST /v1/shops/acme/sales", json!({ "sale": sale, "spec": spec })).await;
@@ -83,9 +83,9 @@ async fn sell(server: &Server, sale: &str) {
     server.set(&format!("POST /v1/shops/acme/sales/{sale}/start"), Value::Null).await;
 }
 
-/// Everybody claims at once; the server dies as soon as a few have their answer.
-async fn kill_during_claims(server: Server, sale: &str) -> BTreeMap<String, Value> {
-    let (tell, mut learned) = mpsc::channel(BUYERS);
+/// Everybody claims at once; what they learn comes as they learn it.
+pub(crate) async fn rush(server: &Server, sale: &str) -> mpsc::Receiver<Learned> {
+    let (tell, learned) = mpsc::channel(BUYERS);
     let mut clients = Vec::new();
     for number in 0..BUYERS {
         let buyer = format!("b{number}");
@@ -96,17 +96,55 @@ async fn kill_during_claims(server: Server, sale: &str) -> BTreeMap<String, Valu
     for (client, buyer) in clients {
         tokio::spawn(claim(client, buyer, sale.to_owned(), tell.clone()));
     }
-    drop(tell);
+    learned
+}
+
+pub(crate) async fn learn_until(
+    learned: &mut mpsc::Receiver<Learned>,
+    count: usize,
+) -> BTreeMap<String, Value> {
     let mut known = BTreeMap::new();
-    while known.len() < KNOWN {
+    while known.len() < count {
         let Learned { buyer, answer } = soon("an answer", learned.recv()).await.unwrap();
         known.insert(buyer, answer);
     }
+    known
+}
+
+/// The server dies as soon as a few have their answer.
+async fn kill_during_claims(server: Server, sale: &str) -> BTreeMap<String, Value> {
+    let mut learned = rush(&server, sale).await;
+    let mut known = learn_until(&mut learned, KNOWN).await;
     server.kill().await;
     while let Some(Learned { buyer, answer }) = soon("the rest", learned.recv()).await {
         known.insert(buyer, answer);
     }
     known
+}
+
+/// Everybody asks again: who was told of a unit has it, and every unit has one holder.
+pub(crate) async fn audit_sale(server: &Server, sale: &str, known: &BTreeMap<String, Value>) {
+    let mut holders = BTreeSet::new();
+    for number in 0..BUYERS {
+        let buyer = format!("b{number}");
+        let mut client = server.identified(&tokens::buyer(&buyer)).await;
+        client.join().await;
+        let again = client.ask("sale.claim", claim_of(sale)).await;
+        if let Some(answer) = known.get(&buyer).filter(|answer| answer["ok"].is_object()) {
+            assert_eq!(again["ok"], answer["ok"], "{buyer} was told so before");
+        }
+        match again["ok"].is_object() {
+            true => assert!(holders.insert(buyer), "a unit each"),
+            false => assert_eq!(again["error"]["code"], "sold_out", "{again}"),
+        }
+    }
+    assert_eq!(holders.len(), UNITS as usize, "every unit has a holder");
+    let events = server.events().await;
+    let of_sale = |it: &&Value| it["type"] == "reserved" && it["data"]["sale"] == sale;
+    let reserved = events.iter().filter(of_sale).map(|it| it["data"]["buyer"].clone());
+    let buyers: Vec<String> = reserved.map(|buyer| buyer.as_str().unwrap().to_owned()).collect();
+    assert_eq!(buyers.len(), holders.len(), "no claim counts twice: {buyers:?}");
+    assert_eq!(BTreeSet::from_iter(buyers), holders);
 }
 
 #[tokio::test]
@@ -118,28 +156,7 @@ async fn nothing_acknowledged_is_lost_or_doubled_by_kill_9_during_claims() {
         sell(&server, sale).await;
         let known = kill_during_claims(server, sale).await;
         server = site.start().await;
-        let mut holders = BTreeSet::new();
-        for number in 0..BUYERS {
-            let buyer = format!("b{number}");
-            let mut client = server.identified(&tokens::buyer(&buyer)).await;
-            client.join().await;
-            let again = client.ask("sale.claim", claim_of(sale)).await;
-            if let Some(answer) = known.get(&buyer).filter(|answer| answer["ok"].is_object()) {
-                assert_eq!(again["ok"], answer["ok"], "{buyer} was told so before the kill");
-            }
-            match again["ok"].is_object() {
-                true => assert!(holders.insert(buyer), "a unit each"),
-                false => assert_eq!(again["error"]["code"], "sold_out", "{again}"),
-            }
-        }
-        assert_eq!(holders.len(), UNITS as usize, "every unit has a holder");
-        let events = server.events().await;
-        let of_sale = |it: &&Value| it["type"] == "reserved" && it["data"]["sale"] == sale;
-        let reserved = events.iter().filter(of_sale).map(|it| it["data"]["buyer"].clone());
-        let buyers: Vec<String> =
-            reserved.map(|buyer| buyer.as_str().unwrap().to_owned()).collect();
-        assert_eq!(buyers.len(), holders.len(), "no claim counts twice: {buyers:?}");
-        assert_eq!(BTreeSet::from_iter(buyers), holders);
+        audit_sale(&server, sale, &known).await;
     }
     server.stop().await;
     let verified = site.run(&["journal", "verify"]).await;
