@@ -15,6 +15,10 @@ fn promised() -> Commitment {
     Commitment { seed_hash: "0".repeat(64), sealed: vec![7; 60] }
 }
 
+fn named(id: &str) -> hawker_protocol::Id {
+    hawker_protocol::Id::checked(id.into())
+}
+
 /// The command of a request about promotions and the roles that may send it.
 fn asked(fields: &str) -> (PromoCommand, &'static [Role]) {
     let (user, promise) = (user("ann"), promised());
@@ -134,7 +138,7 @@ fn a_price_rule_is_shown_as_it_was_described() {
         });
         let read: object::RuleSpec = serde_json::from_value(asked.clone()).unwrap();
         let view = RuleView {
-            rule: rule_id(&hawker_protocol::Id::checked("p1")),
+            rule: rule_id(&named("p1")),
             spec: rule_spec(&read),
             spent_minor: Minor(4),
             currency: Currency::parse("USD").unwrap(),
@@ -227,7 +231,7 @@ fn answered(fields: &str, change: PromoChange) -> Value {
 
 fn coupon_view() -> CouponView {
     CouponView {
-        coupon: coupon_id(&hawker_protocol::Id::checked("k1")),
+        coupon: coupon_id(&named("k1")),
         campaign: CampaignId::parse("c1").unwrap(),
         buyer: user("ann"),
         state: CouponState::Revoked,
@@ -290,8 +294,8 @@ fn a_draw_shows_some_winners_in_a_room_and_all_where_it_is_checked() {
         prize: PrizeState::Open { address_by: Millis(9) },
     };
     let mut view = DrawView {
-        draw: draw_id(&hawker_protocol::Id::checked("d1")),
-        room: room_id(&hawker_protocol::Id::checked("r1")),
+        draw: draw_id(&named("d1")),
+        room: room_id(&named("r1")),
         title: "A mug".to_owned(),
         state: DrawState::Drawn,
         winners_max: 60,
