@@ -49,11 +49,13 @@ async fn run(config: &Config, demo: bool, cores: NonZero<usize>) -> anyhow::Resu
     let metrics = telemetry::Metrics::start()?;
     tokio::spawn(metrics.clone().keep_up());
     let parts = Parts::build(config, demo, cores, metrics).await?;
+    // Before anybody can know that there is a server to stop.
+    let stopped = stop_signal();
     announce(&parts, demo)?;
     let failure = parts.journal_failure();
     let running = parts.start();
     let outcome = tokio::select! {
-        signal = stop_signal() => signal.map(|signal| tracing::info!(signal, "draining")),
+        signal = stopped => signal.map(|signal| tracing::info!(signal, "draining")),
         problem = failure => {
             Err(anyhow::anyhow!("the journal failed, nothing more is safe: {problem}"))
         }
