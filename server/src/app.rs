@@ -2,6 +2,7 @@
 //! that names a journal's type.
 
 mod demo;
+pub mod draw_tool;
 pub mod journal_tool;
 mod options;
 mod parts;
