@@ -2,6 +2,7 @@
 //! that names a journal's type.
 
 mod demo;
+pub mod draw_tool;
 pub mod journal_tool;
 mod options;
 mod parts;
@@ -72,7 +73,8 @@ fn announce(parts: &Parts, demo: bool) -> anyhow::Result<()> {
         writeln!(out, "DEMO MODE: loopback only, anybody may act as anybody")?;
         writeln!(
             out,
-            "open http://{public}/ (a live room), http://{public}/desk (its service desk)"
+            "open http://{public}/ (a live room), http://{public}/studio (its streamer's), \
+             http://{public}/desk (its service desk)"
         )?;
     }
     writeln!(out, "listening on http://{public}, admin on http://{admin}")?;
