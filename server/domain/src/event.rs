@@ -353,6 +353,9 @@ pub struct ClaimPooled {
     pub quantity: u32,
     pub room: RoomId,
     pub present_ms: SpanMs,
+    /// The coupons to lock if it wins; absent: those that take off most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coupons: Option<Vec<CouponId>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

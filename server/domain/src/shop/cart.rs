@@ -26,6 +26,8 @@ pub(super) struct Purchase<'a> {
     pub(super) room: Option<&'a RoomId>,
     /// The sale that this is a claim of, before there is a hold.
     pub(super) claim_of: Option<&'a SaleId>,
+    /// Coupons that another hold of the same step takes.
+    pub(super) without: &'a [CouponId],
 }
 
 impl Shop {
@@ -42,11 +44,13 @@ impl Shop {
             return Err(Rejection::ShopUnknown);
         }
         let lines = self.lines_of(buyer, basket, now)?;
-        self.priced(&Purchase { buyer, lines: &lines, coupons, room, claim_of: None }, now)
+        let purchase =
+            Purchase { buyer, lines: &lines, coupons, room, claim_of: None, without: &[] };
+        self.priced(&purchase, now)
     }
 
     pub(super) fn priced(&self, purchase: &Purchase<'_>, now: Millis) -> Result<Quote, Rejection> {
-        let Purchase { buyer, lines, coupons, room, claim_of } = *purchase;
+        let Purchase { buyer, lines, coupons, room, claim_of, without } = *purchase;
         check_choice(coupons)?;
         let holds: Vec<&ReservationId> =
             lines.iter().filter_map(|line| line.reservation.as_ref()).collect();
@@ -59,13 +63,15 @@ impl Shop {
             let ordinary = own.filter(|line| line.reservation.is_none());
             ordinary.map(|line| u64::from(line.quantity)).sum()
         };
+        let mut offered = self.offered(buyer, coupons, &own, now)?;
+        offered.retain(|coupon| !without.contains(coupon.coupon));
         let cart = Cart {
             lines: lines
                 .iter()
                 .map(|line| self.cart_line((line, claim_of), room, &units_in, now))
                 .collect(),
             subsidies: self.subsidies(buyer, room, now),
-            coupons: self.offered(buyer, coupons, &own, now)?,
+            coupons: offered,
             shipping_fee_minor: self.settings().shipping_fee_minor,
             benefits: self.shipping_benefits(room, now),
             stacking: &self.promo.stacking,

@@ -16,7 +16,7 @@ use crate::time::Millis;
 use crate::view::ReservationState;
 
 /// Rises with every change of what is written here, fields of the parts included.
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
 
 /// Why bytes are not a shop.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -9,7 +9,7 @@ use super::due::DueItem;
 use super::flash_sale::{Item, Sale, check_quantity, require_buyer};
 use super::invariant::must;
 use super::{Accepted, Shop};
-use crate::command::Actor;
+use crate::command::{Actor, CouponChoice};
 use crate::event::{Event, OfferEnd, ReservationSource, Reserved};
 use crate::id::{ReservationId, RoomId, SaleId, SkuId, UserId};
 use crate::lookup::Lookup;
@@ -125,7 +125,7 @@ impl Shop {
         if self.reservations.contains(reservation) {
             return Err(Rejection::ReservationExists);
         }
-        Ok(Accepted::event(Event::Reserved(Reserved {
+        let reserved = Reserved {
             reservation: reservation.clone(),
             sale: sale_id.clone(),
             sku: sku.clone(),
@@ -134,7 +134,9 @@ impl Shop {
             price_minor: item.price_minor,
             expires_at: now + sale.terms.hold_ms,
             source: ReservationSource::Offer,
-        })))
+        };
+        let locked = self.coupons_for_hold(&reserved, &CouponChoice::Best, &[], now)?;
+        Ok(Accepted::events([Event::Reserved(reserved)].into_iter().chain(locked).collect()))
     }
 
     pub(super) fn decline_offer(

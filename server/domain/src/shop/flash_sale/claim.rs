@@ -3,8 +3,7 @@
 
 use crate::command::{Actor, Claim, CouponChoice, Role, Scope};
 use crate::event::{Event, OrderLine, PromoEvent, ReservationSource, Reserved};
-use crate::id::{RoomId, SaleId, UserId};
-use crate::money::Minor;
+use crate::id::{CouponId, RoomId, SaleId, UserId};
 use crate::rejection::Rejection;
 use crate::shop::cart::Purchase;
 use crate::shop::flash_sale::{Holder, Item, Phase, Sale};
@@ -49,14 +48,7 @@ impl Shop {
             return found;
         }
         sale.check_quota(item, &actor.user, holder, claim.quantity)?;
-        if let Some(pooled) = sale.pooled(actor, claim, item, now) {
-            return pooled;
-        }
-        item.check_available(claim.quantity)?;
-        if self.reservations.contains(&claim.reservation) {
-            return Err(Rejection::ReservationExists);
-        }
-        let reserved = Event::Reserved(Reserved {
+        let reserved = || Reserved {
             reservation: claim.reservation.clone(),
             sale: claim.sale.clone(),
             sku: claim.sku.clone(),
@@ -68,8 +60,22 @@ impl Shop {
                 room: claim.room.clone(),
                 present_ms: claim.present_ms,
             },
-        });
-        let locked = self.coupons_for_claim(&actor.user, claim, item.price_minor, now)?;
+        };
+        if let Some(pooled) = sale.pooled(actor, claim, item, now) {
+            let accepted = pooled?;
+            // Coupons that are named are judged now, though nothing is locked before the draw.
+            if claim.coupons != CouponChoice::Best {
+                self.coupons_for_hold(&reserved(), &claim.coupons, &[], now)?;
+            }
+            return Ok(accepted);
+        }
+        item.check_available(claim.quantity)?;
+        if self.reservations.contains(&claim.reservation) {
+            return Err(Rejection::ReservationExists);
+        }
+        let reserved = reserved();
+        let locked = self.coupons_for_hold(&reserved, &claim.coupons, &[], now)?;
+        let reserved = Event::Reserved(reserved);
         let waits =
             !item.waitlist.queue.is_empty() && item.waitlist.queue.quantity(&actor.user).is_some();
         let left = waits.then(|| Event::WaitlistLeft {
@@ -80,38 +86,41 @@ impl Shop {
         Ok(Accepted::events(left.into_iter().chain([reserved]).chain(locked).collect()))
     }
 
-    /// What the hold sets aside of the buyer's coupons. Most buyers have none.
-    fn coupons_for_claim(
+    /// What a new hold sets aside of the buyer's coupons. Most buyers have none.
+    pub(in crate::shop) fn coupons_for_hold(
         &self,
-        buyer: &UserId,
-        claim: &Claim,
-        price_minor: Minor,
+        hold: &Reserved,
+        coupons: &CouponChoice,
+        without: &[CouponId],
         now: Millis,
     ) -> Result<Option<Event>, Rejection> {
+        let buyer = &hold.buyer;
         let has_coupons =
             self.buyers.get(buyer).is_some_and(|row| row.coupons.iter().next().is_some());
-        if claim.coupons == CouponChoice::Best && !has_coupons {
+        if *coupons == CouponChoice::Best && !has_coupons {
             return Ok(None);
         }
         let line = OrderLine {
-            sku: claim.sku.clone(),
-            quantity: claim.quantity,
-            unit_price_minor: price_minor,
+            sku: hold.sku.clone(),
+            quantity: hold.quantity,
+            unit_price_minor: hold.price_minor,
             reservation: None,
         };
-        let purchase = Purchase {
-            buyer,
-            lines: std::slice::from_ref(&line),
-            coupons: &claim.coupons,
-            room: Some(&claim.room),
-            claim_of: Some(&claim.sale),
+        let room = match &hold.source {
+            ReservationSource::Claim { room, .. } | ReservationSource::Drawn { room, .. } => {
+                Some(room)
+            }
+            ReservationSource::Offer => None,
         };
+        let lines = std::slice::from_ref(&line);
+        let claim_of = Some(&hold.sale);
+        let purchase = Purchase { buyer, lines, coupons, room, claim_of, without };
         let quote = self.priced(&purchase, now)?;
         let coupons: Vec<_> = quote.coupons.iter().map(|used| used.coupon.clone()).collect();
         if coupons.is_empty() {
             return Ok(None);
         }
-        let reservation = claim.reservation.clone();
+        let reservation = hold.reservation.clone();
         Ok(Some(Event::Promo(PromoEvent::CouponsLocked { reservation, coupons })))
     }
 

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{Item, Phase, Sale};
-use crate::command::{Actor, Claim, Role, Seed};
+use crate::command::{Actor, Claim, CouponChoice, Role, Seed};
 use crate::document::{self, DocumentWrite};
-use crate::event::{ClaimPooled, DrawTerms, Event, ReservationSource, Reserved};
-use crate::id::{ReservationId, RoomId, SaleId, SkuId, UserId};
+use crate::event::{ClaimPooled, DrawTerms, Event, PromoEvent, ReservationSource, Reserved};
+use crate::id::{CouponId, ReservationId, RoomId, SaleId, SkuId, UserId};
 use crate::rejection::Rejection;
 use crate::shop::invariant::must;
 use crate::shop::{Accepted, Shop, lot};
@@ -36,6 +36,22 @@ struct Pooled {
     quantity: u32,
     room: RoomId,
     present_ms: SpanMs,
+    coupons: Option<Vec<CouponId>>,
+}
+
+impl Pooled {
+    fn event(&self, sale: &SaleId, sku: &SkuId, buyer: &UserId) -> ClaimPooled {
+        ClaimPooled {
+            reservation: self.reservation.clone(),
+            sale: sale.clone(),
+            sku: sku.clone(),
+            buyer: buyer.clone(),
+            quantity: self.quantity,
+            room: self.room.clone(),
+            present_ms: self.present_ms,
+            coupons: self.coupons.clone(),
+        }
+    }
 }
 
 impl Pool {
@@ -118,6 +134,10 @@ impl Sale {
             quantity: claim.quantity,
             room: claim.room.clone(),
             present_ms: claim.present_ms,
+            coupons: match &claim.coupons {
+                CouponChoice::Best => None,
+                CouponChoice::These(ids) => Some(ids.clone()),
+            },
         }))))
     }
 }
@@ -143,18 +163,8 @@ impl Shop {
         let own = pools.flat_map(|(id, pool)| {
             pool.claims.iter().filter_map(move |(sku, claims)| Some((id, sku, claims.get(buyer)?)))
         });
-        own.filter_map(|(sale, sku, claim)| {
-            self.pooled_view(&ClaimPooled {
-                reservation: claim.reservation.clone(),
-                sale: sale.clone(),
-                sku: sku.clone(),
-                buyer: buyer.clone(),
-                quantity: claim.quantity,
-                room: claim.room.clone(),
-                present_ms: claim.present_ms,
-            })
-        })
-        .collect()
+        own.filter_map(|(sale, sku, claim)| self.pooled_view(&claim.event(sale, sku, buyer)))
+            .collect()
     }
 
     /// Sales whose pooled claims wait for their seed.
@@ -192,19 +202,45 @@ impl Shop {
             seed: lot::hex(&seed.0),
             entrants: u32::try_from(pool.reservations.len()).unwrap_or(u32::MAX),
         }];
-        let mut winners = BTreeMap::new();
+        let mut winners = BTreeSet::new();
+        let mut locked: BTreeMap<UserId, Vec<CouponId>> = BTreeMap::new();
         for item in &sale.items {
             for reserved in self.drawn(id, sale, item, (pool, &seed), now) {
-                winners.insert((reserved.sku.clone(), reserved.buyer.clone()), ());
-                events.push(Event::Reserved(reserved));
+                winners.insert((reserved.sku.clone(), reserved.buyer.clone()));
+                let taken = locked.entry(reserved.buyer.clone()).or_default();
+                let coupons = self.coupons_of_drawn(pool, &reserved, taken, now);
+                events.extend([Event::Reserved(reserved)].into_iter().chain(coupons));
             }
         }
-        let wins =
-            |sku: &SkuId, buyer: &UserId| winners.contains_key(&(sku.clone(), buyer.clone()));
+        let wins = |sku: &SkuId, buyer: &UserId| winners.contains(&(sku.clone(), buyer.clone()));
         events.extend(pool.lost(id, wins));
         let prefix = document::sale_seed_key(id);
         let documents = vec![DocumentWrite::EraseUnder { prefix }];
         Ok(Accepted { events, documents, ..Accepted::default() })
+    }
+
+    /// The coupons that a drawn claim locks. What was chosen and is gone by now, or locked by
+    /// another claim of the same draw, is left out: the units are won without it.
+    fn coupons_of_drawn(
+        &self,
+        pool: &Pool,
+        hold: &Reserved,
+        taken: &mut Vec<CouponId>,
+        now: Millis,
+    ) -> Option<Event> {
+        let pooled = pool.claims.get(&hold.sku)?.get(&hold.buyer)?;
+        let choice = match &pooled.coupons {
+            None => CouponChoice::Best,
+            Some(ids) => {
+                let free = |id: &&CouponId| !taken.contains(id) && self.is_usable(id, now);
+                CouponChoice::These(ids.iter().filter(free).cloned().collect())
+            }
+        };
+        let locked = self.coupons_for_hold(hold, &choice, taken, now).ok().flatten()?;
+        if let Event::Promo(PromoEvent::CouponsLocked { coupons, .. }) = &locked {
+            taken.extend(coupons.iter().cloned());
+        }
+        Some(locked)
     }
 
     /// The claims of one item that get units, in the order of their lots.
@@ -253,6 +289,7 @@ impl Shop {
             quantity: pooled.quantity,
             room: pooled.room.clone(),
             present_ms: pooled.present_ms,
+            coupons: pooled.coupons.clone(),
         };
         pool.reservations.insert(pooled.reservation.clone());
         let claims = pool.claims.entry(pooled.sku.clone()).or_default();

@@ -41,7 +41,14 @@ pub(super) struct Wanted<'a> {
 
 impl<'a> Wanted<'a> {
     fn purchase(&self, buyer: &'a UserId, lines: &'a [OrderLine]) -> Purchase<'a> {
-        Purchase { buyer, lines, coupons: self.coupons, room: self.room, claim_of: None }
+        Purchase {
+            buyer,
+            lines,
+            coupons: self.coupons,
+            room: self.room,
+            claim_of: None,
+            without: &[],
+        }
     }
 }
 

@@ -167,6 +167,12 @@ impl Shop {
         Err(Rejection::CouponNotUsable { coupon: id.clone(), state })
     }
 
+    /// It could be locked now.
+    pub(in crate::shop) fn is_usable(&self, id: &CouponId, now: Millis) -> bool {
+        let coupon = self.promo.coupons.get(id);
+        coupon.is_some_and(|coupon| self.check_usable(id, coupon, &|_| false, now).is_ok())
+    }
+
     fn is_revoked(&self, campaign: &CampaignId) -> bool {
         let campaign = self.promo.campaigns.get(campaign);
         campaign.is_some_and(|campaign| campaign.phase == Phase::Revoked)
