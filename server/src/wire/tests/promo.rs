@@ -10,6 +10,7 @@ use hawker_domain::view::promo::{
 };
 
 use super::*;
+use crate::wire::from_promo::{campaign_spec, coupon_id, rule_id, rule_spec};
 
 fn promised() -> Commitment {
     Commitment { seed_hash: "0".repeat(64), sealed: vec![7; 60] }
