@@ -148,7 +148,7 @@ pub fn draw_id(id: &Id) -> DrawId {
     DrawId::checked(id.as_str())
 }
 
-pub(super) fn rule_id(id: &Id) -> RuleId {
+pub fn rule_id(id: &Id) -> RuleId {
     RuleId::checked(id.as_str())
 }
 
@@ -170,7 +170,7 @@ fn draw_spec(spec: &object::DrawSpec, commitment: &Commitment) -> DrawSpec {
     }
 }
 
-pub(super) fn campaign_spec(spec: &object::CampaignSpec) -> CampaignSpec {
+pub fn campaign_spec(spec: &object::CampaignSpec) -> CampaignSpec {
     let (kind, tiers, max_discount_minor) = discount(&spec.discount);
     CampaignSpec {
         title: spec.title.to_string(),
@@ -222,7 +222,7 @@ fn discount(discount: &Discount) -> (CouponKind, Vec<Tier>, Option<Minor>) {
     }
 }
 
-pub(super) fn rule_spec(spec: &object::RuleSpec) -> RuleSpec {
+pub fn rule_spec(spec: &object::RuleSpec) -> RuleSpec {
     let kind = match spec.effect {
         RuleEffect::ProductDiscount { off_bps } => RuleKind::ProductDiscount { off_bps: off_bps.0 },
         RuleEffect::FlashPrice { price_minor } => {
