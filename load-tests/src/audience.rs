@@ -1,6 +1,6 @@
 //! `audience`: people in a live room who come and go, talk, like, buy what a streamer puts on sale,
-//! claim coupons, take part in draws and write to the shop's desk; what the demo shows. Owns the crowd's size, the shop's payments
-//! and the ticker.
+//! claim coupons, take part in draws and write to the shop's desk; what the demo shows. Owns the
+//! crowd's size, the shop's payments and the ticker.
 
 mod chat;
 mod crowd;

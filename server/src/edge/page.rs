@@ -1,5 +1,6 @@
 //! The viewer's page at `/`, the streamer's studio at `/studio` and the console of the staff at
-//! `/desk`: files that are part of the binary. Owns how they are served, not what is in them; needs no token and knows no shop.
+//! `/desk`: files that are part of the binary. Owns how they are served, not what is in them; needs
+//! no token and knows no shop.
 
 use axum::Router;
 use axum::response::IntoResponse;
