@@ -84,10 +84,9 @@ impl Host {
         let mut text = String::new();
         loop {
             while socket.next(&mut text)? {
-                for line in text.lines() {
-                    if let Some(answer) = answer_in(line, asked)? {
-                        return Ok(answer);
-                    }
+                let mut answers = text.lines().map(|line| answer_in(line, asked));
+                if let Some(answer) = answers.find_map(Result::transpose) {
+                    return answer;
                 }
             }
             socket.fill().await?;

@@ -98,6 +98,7 @@ pub(crate) const IMPORTS: &[Row] = &[
     Row {
         module: "app",
         may: &[
+            "awaiting",
             "bus",
             "cli",
             "clock",
