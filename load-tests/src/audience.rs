@@ -1,9 +1,10 @@
 //! `audience`: people in a live room who come and go, talk, like, buy what a streamer puts on sale,
-//! and write to the shop's desk; what the demo shows. Owns the crowd's size, the shop's payments
+//! claim coupons, take part in draws and write to the shop's desk; what the demo shows. Owns the crowd's size, the shop's payments
 //! and the ticker.
 
 mod chat;
 mod crowd;
+mod gifts;
 mod streamer;
 mod viewer;
 
@@ -74,6 +75,8 @@ struct Report {
     likes: u64,
     follows: u64,
     chats: u64,
+    coupons: u64,
+    entries: u64,
     claims: u64,
     held: u64,
     sold_out: u64,
@@ -153,6 +156,8 @@ impl Report {
             likes: value(&figures.likes),
             follows: value(&figures.follows),
             chats: value(&figures.chats),
+            coupons: value(&figures.coupons),
+            entries: value(&figures.entries),
             claims: value(&figures.claims),
             held: value(&figures.held),
             sold_out: value(&figures.sold_out),
@@ -307,7 +312,8 @@ async fn tick(
 fn standing(crowd: &Crowd, room: &Room) -> String {
     let figures = &crowd.figures;
     let mut line = format!(
-        "{} watching, {} likes, {} comments, {} follow; {} claims, {} held, {} paid, {} expired",
+        "{} watching, {} likes, {} comments, {} follow; {} claims, {} held, {} paid, {} expired; \
+         {} coupons",
         value(&crowd.inside),
         room.likes,
         value(&figures.comments),
@@ -315,7 +321,8 @@ fn standing(crowd: &Crowd, room: &Room) -> String {
         value(&figures.claims),
         value(&figures.held),
         value(&figures.paid),
-        value(&figures.expired)
+        value(&figures.expired),
+        value(&figures.coupons)
     );
     if let Some(stock) = &room.stock {
         line += &format!(

@@ -1,5 +1,5 @@
-//! Each command about viewers, desks and coupons in a short form, against the server that was built beside
-//! it. Owns what must hold whatever the machine does: nothing lost or doubled. Asserts no time.
+//! Each command about viewers, desks and coupons in a short form, against the server that was
+//! built beside it. Owns what must hold whatever the machine does: nothing lost or doubled. Asserts no time.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail this way")]
 

@@ -2,6 +2,7 @@
 //! that names a journal's type.
 
 mod demo;
+pub mod draw_tool;
 pub mod journal_tool;
 mod options;
 mod parts;
@@ -49,11 +50,13 @@ async fn run(config: &Config, demo: bool, cores: NonZero<usize>) -> anyhow::Resu
     let metrics = telemetry::Metrics::start()?;
     tokio::spawn(metrics.clone().keep_up());
     let parts = Parts::build(config, demo, cores, metrics).await?;
+    // Before anybody can know that there is a server to stop.
+    let stopped = stop_signal();
     announce(&parts, demo)?;
     let failure = parts.journal_failure();
     let running = parts.start();
     let outcome = tokio::select! {
-        signal = stop_signal() => signal.map(|signal| tracing::info!(signal, "draining")),
+        signal = stopped => signal.map(|signal| tracing::info!(signal, "draining")),
         problem = failure => {
             Err(anyhow::anyhow!("the journal failed, nothing more is safe: {problem}"))
         }
@@ -70,7 +73,8 @@ fn announce(parts: &Parts, demo: bool) -> anyhow::Result<()> {
         writeln!(out, "DEMO MODE: loopback only, anybody may act as anybody")?;
         writeln!(
             out,
-            "open http://{public}/ (a live room), http://{public}/desk (its service desk)"
+            "open http://{public}/ (a live room), http://{public}/studio (its streamer's), \
+             http://{public}/desk (its service desk)"
         )?;
     }
     writeln!(out, "listening on http://{public}, admin on http://{admin}")?;

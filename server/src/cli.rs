@@ -1,5 +1,5 @@
-//! The command line. Owns its words and what `config` and `token` do; `serve` and `journal` are
-//! only read here, whoever builds the server carries them out.
+//! The command line. Owns its words and what `config` and `token` do; `serve`, `journal` and
+//! `draw` are only read here, whoever builds the server carries them out.
 
 mod config;
 pub mod edge_options;
@@ -34,6 +34,9 @@ pub enum Command {
     /// Look at, verify or copy the journal.
     #[command(subcommand)]
     Journal(JournalCommand),
+    /// Check what a lucky draw has published.
+    #[command(subcommand)]
+    Draw(DrawCommand),
 }
 
 #[derive(Debug, Clone, Args)]
@@ -148,6 +151,15 @@ pub enum JournalCommand {
         to: PathBuf,
         #[command(flatten)]
         source: JournalSource,
+    },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum DrawCommand {
+    /// Compute its winners again from its seed and its entrants.
+    Verify {
+        /// The answer to GET /v1/shops/{shop}/draws/{draw}; - reads it from standard input.
+        file: PathBuf,
     },
 }
 

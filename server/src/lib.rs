@@ -6,6 +6,7 @@ pub mod clock;
 pub mod config;
 pub mod telemetry;
 
+pub mod awaiting;
 pub mod bus;
 pub mod delivery;
 pub mod edge;

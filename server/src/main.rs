@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use hawker_server::app::{self, journal_tool};
+use hawker_server::app::{self, draw_tool, journal_tool};
 use hawker_server::cli::{self, Cli, Command};
 
 #[cfg(feature = "mimalloc")]
@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         Command::Config(command) => cli::run_config(command, &mut out, &mut err),
         Command::Token(command) => cli::run_token(command, &mut io::stdin(), &mut out, &mut err),
         Command::Journal(command) => journal_tool::run(command, &mut out, &mut err),
+        Command::Draw(command) => draw_tool::run(command, &mut out),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

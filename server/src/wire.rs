@@ -24,9 +24,8 @@ pub use from_desk::{
     session_id, user_id,
 };
 pub use from_promo::{
-    PLATFORM, audience_rules, campaign_id, campaign_spec, changed_capabilities, coupon_id, draw_id,
-    draw_mode, draw_spec, is_in_room, needs_seed, rule_id, rule_spec, stack_pairs, users,
-    wanted_campaign, wanted_draw,
+    PLATFORM, campaign_id, changed_capabilities, draw_id, is_in_room, needs_seed, wanted_campaign,
+    wanted_draw,
 };
 pub use from_wire::{
     Ask, BUYER, HOSTS, KEEPERS, Translated, basket, changed_settings, command_id, coupon_choice,

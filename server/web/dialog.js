@@ -3,13 +3,17 @@
 
 import { byId, make } from "./elements.js";
 
+/** More stand in two columns where there is room. */
+const FIELDS_OF_COLUMN = 7;
+
 /**
  * What was filled in, by name; null when he would rather not. A field: `name`, `label`, `kind`
- * (text, area, number, datetime-local, select, check), `value`, and what its kind needs.
+ * (text, area, number, datetime-local, select, check), `value`, and what its kind needs. `body` is
+ * an element to read before.
  */
-export function askFor({ title, text = "", yes = "OK", fields = [] }) {
+export function askFor({ title, text = "", body, yes = "OK", fields = [] }) {
   const dialog = byId("dialog");
-  const form = make("form");
+  const form = make("form", fields.length > FIELDS_OF_COLUMN ? "many" : "");
   const inputs = fields.map((field) => [field, makeField(field)]);
   const rows = inputs.map(([field, input]) => labelled(field, input));
   const no = make("button", "", "Cancel");
@@ -18,7 +22,8 @@ export function askFor({ title, text = "", yes = "OK", fields = [] }) {
   done.type = "submit";
   const row = make("div", "row end");
   row.append(no, done);
-  form.append(make("h2", "", title), ...(text ? [make("p", "", text)] : []), ...rows, row);
+  const said = [...(text ? [make("p", "", text)] : []), ...(body ? [body] : [])];
+  form.append(make("h2", "", title), ...said, ...rows, row);
   dialog.replaceChildren(form);
   return new Promise((resolve) => {
     const end = (answer) => {

@@ -2,6 +2,7 @@
 // Whatever comes from others is set as text, never as markup.
 
 import { button, byId, keyed, make, setActions, setText, toast } from "./elements.js";
+import { priceDetails } from "./promo-draw.js";
 import {
   itemAction, liveMs, mine, moneyText, saleMoment, shares, shownSales, skuTitle, spanText,
   waitingKey,
@@ -24,10 +25,10 @@ const REASON_TEXT = {
 };
 
 /** Draws everything. `now` is the server's clock, `user` the viewer. */
-export function draw(state, now, user) {
+export function draw(state, now, { user, couponTitle }) {
   drawRoom(state, now);
   drawSales(state, now);
-  drawMine(state, now);
+  drawMine(state, now, couponTitle);
   drawComments(state, user);
 }
 
@@ -87,6 +88,9 @@ function drawRoom(state, now) {
   setText(byId("pin-price"), moneyText(pin.price_minor, state.currency));
   const sku = state.products[pin.product]?.skus.find((known) => known.sku === pin.sku);
   setText(byId("pin-stock"), sku ? stockText(sku.stock) : "");
+  setActions(byId("pin-actions"), pin.sku, () => [
+    button("Buy it", "order.place", { sku: pin.sku }, `Buy: ${skuTitle(state, pin.sku)}`),
+  ]);
 }
 
 function stockText(stock) {
@@ -220,12 +224,12 @@ function quantity(item, title) {
 
 // --- the viewer's own
 
-function drawMine(state, now) {
+function drawMine(state, now, couponTitle) {
   const rows = mine(state);
   byId("mine-card").hidden = rows.length === 0;
   keyed(byId("mine"), rows, (row) => row.key, makeMine, (row, own) => {
     if (own.kind === "hold") drawHold(row, state, own.hold, now);
-    else drawOrder(row, state, own.order, now);
+    else drawOrder(row, state, own.order, now, couponTitle);
   });
 }
 
@@ -236,10 +240,11 @@ function makeMine() {
     state: make("span", "state"),
     left: make("p", "quiet number"),
     actions: make("div", "actions"),
+    price: make("div"),
   };
   const head = make("div", "row spread");
   head.append(row.what, row.state);
-  row.element.append(head, row.left, row.actions);
+  row.element.append(head, row.left, row.actions, row.price);
   return row;
 }
 
@@ -247,6 +252,7 @@ function drawHold(row, state, hold, now) {
   const price = moneyText(hold.price_minor * hold.quantity, hold.currency);
   setText(row.what, `${hold.quantity} × ${skuTitle(state, hold.sku)}, ${price}`);
   const held = hold.state.kind === "held";
+  if (hold.state.kind === "pooled") return drawPooled(row);
   setMineState(row, held ? "reserved" : "released", held ? "held" : "released");
   const left = held ? hold.state.expires_at - now : 0;
   setText(row.left, held
@@ -259,11 +265,18 @@ function drawHold(row, state, hold, now) {
   ] : []);
 }
 
+/** Claimed in the first moments of a sale that draws them. */
+function drawPooled(row) {
+  setMineState(row, "in the draw", "pooled");
+  setText(row.left, "The claims of the first moments are drawn: wait for the result.");
+  setActions(row.actions, "pooled", () => []);
+}
+
 const ORDER_TEXT = {
   unpaid: "to pay", payment_pending: "payment under way", paid: "paid", cancelled: "cancelled",
 };
 
-function drawOrder(row, state, order, now) {
+function drawOrder(row, state, order, now, couponTitle) {
   const lines = order.lines.map((line) => `${line.quantity} × ${skuTitle(state, line.sku)}`);
   const total = moneyText(order.total_minor, order.currency);
   setText(row.what, `Order: ${lines.join(", ")}, ${total}`);
@@ -274,6 +287,9 @@ function drawOrder(row, state, order, now) {
   const what = kind === "unpaid" ? "Pay within" : "The payment has another";
   setText(row.left, open ? `${what} ${spanText(order.pay_by - now)}` : REASON_TEXT[reason] ?? back);
   row.left.hidden = row.left.textContent === "";
+  const price = [order.version, order.quote?.total_minor].join("/");
+  const titleOf = (sku) => skuTitle(state, sku);
+  setActions(row.price, price, () => priceDetails(order, titleOf, couponTitle));
   const of = { order: order.order };
   setActions(row.actions, kind, () => kind === "unpaid" ? [
     button("Pay", "order.pay", of, "", true),

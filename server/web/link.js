@@ -31,7 +31,7 @@ const PERISHABLE = new Set(["room.like", "room.watch", "chat.typing", "desk.typi
 /** They change nothing, or may be done twice. */
 const WITHOUT_COMMAND_ID = new Set([
   "refresh", "ping", "room.join", "room.leave", "room.like", "room.watch", "room.list",
-  "order.list",
+  "order.list", "cart.quote", "coupon.list", "coupon.campaigns", "draw.list", "room.dashboard",
   "chat.open", "chat.read", "chat.typing", "chat.history",
   "desk.join", "desk.leave", "desk.team", "desk.list", "desk.response_rate", "desk.open",
   "desk.watch", "desk.unwatch", "desk.read", "desk.typing", "desk.history", "desk.search",

@@ -5,6 +5,7 @@ import { ChatPanel } from "./chat-panel.js";
 import { draw, drawAnswer, drawRooms } from "./draw.js";
 import { byId } from "./elements.js";
 import { Link, Refused } from "./link.js";
+import { PromoPanel } from "./promo-panel.js";
 import {
   emptyRoom, pickRoom, skuTitle, withAnswer, withMe, withOrders, withPush, withSnapshot,
 } from "./room.js";
@@ -40,6 +41,9 @@ let state = emptyRoom();
 let link = null;
 let user = "";
 let likesMax = 10;
+let watchEveryMs = WATCH_EVERY_MS;
+/** Whether the stream plays; only that counts as watched. */
+let playing = true;
 
 // --- who the viewer is
 
@@ -67,6 +71,7 @@ const onLink = {
   welcome(welcome) {
     user = welcome.user;
     likesMax = welcome.limits?.likes_per_s_max ?? likesMax;
+    watchEveryMs = welcome.limits?.watch_ms ?? watchEveryMs;
     if (welcome.limits) byId("comment").maxLength = welcome.limits.comment_chars_max;
     byId("name").textContent = tokens.demo ? guest.name : welcome.user;
     if (!joined) lookSoon(0);
@@ -74,9 +79,12 @@ const onLink = {
   },
   snapshot(snapshot) {
     change(withSnapshot(state, snapshot));
+    promo.onSnapshot(snapshot);
   },
   me(me) {
     change(withMe(state, me));
+    promo.onMe(me);
+    watch();
     readOrders();
   },
   chat(opened) {
@@ -87,6 +95,7 @@ const onLink = {
   },
   push(push) {
     chat.onPush(push);
+    promo.onPush(push);
     change(withPush(state, push));
     notice(push);
   },
@@ -187,11 +196,23 @@ byId("rooms").addEventListener("change", (event) => {
   enter(wanted).catch(refused);
 });
 
-function watch() {
+let beating;
+
+/** Tells that he watches: at once, and from then on as often as the server wants to hear it. */
+function watch(touched = false) {
+  clearTimeout(beating);
+  beating = setTimeout(watch, watchEveryMs);
   if (!joined || link.state !== "open") return;
   const visible = document.visibilityState === "visible";
-  link.request("room.watch", { shop, room: joined, playing: false, visible }).catch(() => {});
+  const beat = { shop, room: joined, playing, visible, ...(touched ? { touched } : {}) };
+  link.request("room.watch", beat).catch(() => {});
 }
+
+byId("play").addEventListener("click", () => {
+  playing = !playing;
+  byId("play").textContent = playing ? "Pause" : "Play";
+  watch(true);
+});
 
 // --- what the viewer does
 
@@ -204,10 +225,6 @@ const FIELDS = {
   "sale.offer_decline": ({ sale, sku }) => ({ sale, sku }),
   "sale.remind": ({ sale }) => ({ sale }),
   "reservation.release": ({ reservation }) => ({ reservation }),
-  "order.place": ({ reservation }) => ({
-    basket: { reservations: [reservation] },
-    address: { ...DEMO_ADDRESS, name: guest.name },
-  }),
   "order.pay": ({ order }) => ({ order }),
   "order.cancel": ({ order }) => ({ order }),
 };
@@ -220,10 +237,29 @@ const DONE_TEXT = {
   "sale.offer_decline": "the next in line may have it",
   "sale.remind": "you will be told before it starts",
   "reservation.release": "you gave it back",
-  "order.place": "ordered: now pay before the time runs out",
   "order.pay": "the payment is under way",
   "order.cancel": "the order is cancelled",
 };
+
+/** Orders a hold, or units of the pinned product, once the buyer has seen what it costs. */
+async function order(button) {
+  const { reservation, sku } = button.dataset;
+  const lines = (quantity) => ({ lines: [{ sku, quantity }] });
+  button.setAttribute("aria-busy", "true");
+  try {
+    const basketOf = reservation ? () => ({ reservations: [reservation] }) : lines;
+    const wanted = await promo.confirm(basketOf, !reservation);
+    const ok = wanted && await ask("order.place", { ...wanted, address: address() });
+    if (ok) drawAnswer("ok", "ordered: now pay before the time runs out", true);
+  } catch (error) {
+    refused(error);
+  }
+  button.removeAttribute("aria-busy");
+}
+
+function address() {
+  return { ...DEMO_ADDRESS, name: guest.name };
+}
 
 async function press(button) {
   const { request, sale } = button.dataset;
@@ -257,9 +293,10 @@ function refused(error) {
 
 document.querySelector("main").addEventListener("click", (event) => {
   const button = event.target.closest("button[data-request]");
-  // The chat's buttons are its own.
-  if (!button || !Object.hasOwn(FIELDS, button.dataset.request)) return;
-  if (button.getAttribute("aria-busy") !== "true") press(button);
+  if (!button || button.getAttribute("aria-busy") === "true") return;
+  if (button.dataset.request === "order.place") order(button);
+  // The buttons of the chat and of the coupons are their own.
+  else if (Object.hasOwn(FIELDS, button.dataset.request)) press(button);
 });
 
 byId("comment-form").addEventListener("submit", async (event) => {
@@ -294,6 +331,17 @@ const chat = new ChatPanel({
   describe: (content) => content.kind === "product" ? productTitle(content.product) : undefined,
 });
 
+// --- coupons and draws
+
+const promo = new PromoPanel({
+  shop, redraw, refused, address,
+  link: () => link,
+  user: () => user,
+  room: () => joined,
+  titleOf: (sku) => skuTitle(state, sku),
+  answer: (code, text) => drawAnswer(code, text, true),
+});
+
 function productTitle(product) {
   return state.products[product]?.title ?? product;
 }
@@ -312,15 +360,16 @@ function redraw() {
   drawing = true;
   requestAnimationFrame(() => {
     drawing = false;
-    draw(state, link.now(), user);
+    const couponTitle = (campaign) => promo.titleOf(campaign);
+    draw(state, link.now(), { user, couponTitle });
     chat.draw(link.now());
+    promo.draw(link.now());
     document.title = state.room ? `${state.room.title} · Hawker` : "Hawker";
   });
 }
 
 byId("reconnect").addEventListener("click", connect);
-document.addEventListener("visibilitychange", watch);
-setInterval(watch, WATCH_EVERY_MS);
+document.addEventListener("visibilitychange", () => watch());
 setInterval(sendLikes, LIKES_EVERY_MS);
 setInterval(redraw, CLOCKS_EVERY_MS);
 byId("name").textContent = guest.name;

@@ -4,7 +4,7 @@
 export const COMMENTS_MAX = 200;
 const MINE_MAX = 8;
 /** The states of holds and orders in which something is still to come. */
-const OPEN = new Set(["held", "unpaid", "payment_pending"]);
+const OPEN = new Set(["held", "pooled", "unpaid", "payment_pending"]);
 
 /** The fields of an item that move with its units. */
 const STOCK = [
@@ -59,7 +59,7 @@ export function withSnapshot(state, snapshot) {
  */
 export function withMe(state, me) {
   const ids = new Set(me.reservations.map((hold) => hold.reservation));
-  const still = ([id, hold]) => hold.state.kind !== "held" || ids.has(id);
+  const still = ([id, hold]) => !OPEN.has(hold.state.kind) || ids.has(id);
   const keys = new Set(me.waiting.map((waiting) => waitingKey(waiting.sale, waiting.sku)));
   let next = {
     ...state,
@@ -243,7 +243,7 @@ export function itemAction(sale, item, waiting) {
 /** The buyer's holds without an order and his orders: open ones first, the latest change first. */
 export function mine(state) {
   const holds = Object.values(state.reservations)
-    .filter((hold) => hold.state.kind === "held" || hold.state.kind === "released")
+    .filter((hold) => ["held", "pooled", "released"].includes(hold.state.kind))
     .filter((hold) => !ordered(state, hold))
     .map((hold) => ({ kind: "hold", key: `hold/${hold.reservation}`, hold, thing: hold }));
   const orders = Object.values(state.orders)

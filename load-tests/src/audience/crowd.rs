@@ -46,6 +46,9 @@ pub(super) struct Figures {
     pub(super) follows: AtomicU64,
     /// Viewers who have asked the desk something.
     pub(super) chats: AtomicU64,
+    pub(super) coupons: AtomicU64,
+    /// In lucky draws.
+    pub(super) entries: AtomicU64,
     pub(super) refused: AtomicU64,
 }
 

@@ -1,5 +1,5 @@
-//! The simulated streamer: pins a product, plans a flash sale, announces it, lets it run, and tells
-//! the room about it. Owns the rhythm of the show.
+//! The simulated streamer: pins a product, plans a flash sale, announces it, lets it run, tells the
+//! room about it, and gives something away between two. Owns the rhythm of the show.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use hawker_protocol::{Id, Request};
 use tokio::time::{Duration, Instant, sleep_until};
 
 use super::crowd::{Crowd, Show};
+use super::gifts::Gifts;
 use crate::api::{id, list, text};
 use crate::chance::Chance;
 use crate::clock::ServerClock;
@@ -27,6 +28,8 @@ use crate::token::Person;
 pub(super) const HOST: &str = "host";
 /// From the audience's arrival to the first announcement.
 const FIRST_SALE: Duration = Duration::from_secs(6);
+/// And to the first coupon.
+const FIRST_GIFT: Duration = Duration::from_secs(25);
 
 /// What the status line shows of the room.
 #[derive(Debug, Default, Clone)]
@@ -45,6 +48,7 @@ pub(super) struct Streamer {
     clock: ServerClock,
     sale_every: Duration,
     sales: u64,
+    gifts: Gifts,
     /// The last step of each sale that was told.
     told: BTreeMap<Id, SaleState>,
     pub(super) room: tokio::sync::watch::Sender<Room>,
@@ -65,6 +69,7 @@ impl Streamer {
         let join = RoomJoin { shop: crowd.shop.clone(), room: crowd.room.clone() };
         let joined: Joined = line::ok(&socket.ask(&join.into()).await?)?;
         let chance = Chance::branch(crowd.seed, u64::MAX);
+        let gifts = Gifts::new(Arc::clone(&crowd));
         Ok(Self {
             crowd,
             chance,
@@ -73,6 +78,7 @@ impl Streamer {
             clock,
             sale_every,
             sales: 0,
+            gifts,
             told: BTreeMap::new(),
             room,
         })
@@ -81,6 +87,7 @@ impl Streamer {
     pub(super) async fn host(mut self) -> Result<()> {
         let mut over = self.crowd.over.subscribe();
         let mut next = Instant::now() + FIRST_SALE;
+        let mut next_gift = Instant::now() + FIRST_GIFT;
         let mut text = String::new();
         loop {
             tokio::select! {
@@ -89,6 +96,10 @@ impl Streamer {
                 () = sleep_until(next) => {
                     next = Instant::now() + self.sale_every;
                     self.offer_something()?;
+                }
+                () = sleep_until(next_gift) => {
+                    next_gift = Instant::now() + self.sale_every;
+                    self.give_something()?;
                 }
                 _ = over.wait_for(|over| *over) => return Ok(()),
             }
@@ -158,6 +169,14 @@ impl Streamer {
         Ok(())
     }
 
+    fn give_something(&mut self) -> Result<()> {
+        let viewers = self.room.borrow().viewers;
+        for request in &self.gifts.next(viewers)? {
+            self.socket.queue(request);
+        }
+        Ok(())
+    }
+
     fn on_line(&mut self, line: &str) -> Result<()> {
         match line::read(line)? {
             Line::Push { kind, line } => self.on_push(&kind, line),
@@ -168,6 +187,7 @@ impl Streamer {
                 Ok(())
             }
             Line::No { code, line, .. } => {
+                self.gifts.on_refused(code);
                 self.crowd.big(format!("the host was refused as {code}: {line}"));
                 Ok(())
             }
@@ -193,7 +213,7 @@ impl Streamer {
                 self.on_stock(&stock);
                 self.room.send_modify(|room| room.stock = Some(stock));
             }
-            _ => {}
+            _ => self.gifts.on_push(kind, line)?,
         }
         Ok(())
     }

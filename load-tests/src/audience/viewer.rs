@@ -1,17 +1,23 @@
 //! One simulated viewer of the demo room: comes, watches, talks, wants what is on sale, pays or
 //! forgets, and goes. Owns his agenda.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use anyhow::Result;
 use hawker_protocol::number::{Likes, Quantity};
-use hawker_protocol::object::{ReleaseReason, ReservationState, WaitingState};
-use hawker_protocol::push::{ReservationPush, SaleOffer};
+use hawker_protocol::object::{
+    CampaignState, DrawState, ReleaseReason, ReservationState, Task, WaitingState,
+};
+use hawker_protocol::push::{
+    CouponGranted, DrawWon, ReservationPush, RoomCoupon, RoomDraw, SaleOffer,
+};
 use hawker_protocol::reply::OrderChanged;
 use hawker_protocol::request::{
-    Basket, CouponChoice, OrderPay, OrderPlace, RoomComment, RoomJoin, RoomLeave, RoomLike,
-    RoomWatch, SaleClaim, SaleOfferAccept, SaleOfferDecline, SaleRemind, SaleWaitlist, ShopFollow,
+    Basket, CouponChoice, CouponClaim, DrawAddress, DrawEnter, OrderPay, OrderPlace, RoomComment,
+    RoomJoin, RoomLeave, RoomLike, RoomWatch, SaleClaim, SaleOfferAccept, SaleOfferDecline,
+    SaleRemind, SaleWaitlist, ShopFollow,
 };
 use hawker_protocol::{Id, Request};
 use tokio::time::{Duration, Instant, sleep_until};
@@ -44,6 +50,9 @@ enum Deed {
     Wait(Id, Id),
     Order(Id),
     Answer(Id, Id, bool),
+    Coupon(Id),
+    Enter(Id),
+    Prize(Id),
     Chat(Word),
 }
 
@@ -56,6 +65,8 @@ pub(super) struct Viewer {
     agenda: Agenda<Deed>,
     chat: Chat,
     tries: u32,
+    /// The draws that he has thought about.
+    draws: BTreeSet<Id>,
 }
 
 fn seconds(span: f64) -> Duration {
@@ -74,8 +85,8 @@ impl Viewer {
         socket.ask(&RoomJoin { shop, room }.into()).await?;
         crowd.on_join();
         let (talk, agenda) = (Talk::new(socket), Agenda::new());
-        let mut viewer =
-            Self { name, chance, crowd, talk, agenda, chat: Chat::default(), tries: 0 };
+        let (chat, draws) = (Chat::default(), BTreeSet::new());
+        let mut viewer = Self { name, chance, crowd, talk, agenda, chat, tries: 0, draws };
         viewer.settle_in();
         Ok(viewer)
     }
@@ -226,6 +237,14 @@ impl Viewer {
                 let address = people::address(&self.name)?;
                 OrderPlace { shop, command_id, basket, address, coupons, room: None }.into()
             }
+            Deed::Coupon(campaign) => {
+                CouponClaim { shop, command_id, campaign, room: Some(room) }.into()
+            }
+            Deed::Enter(draw) => DrawEnter { shop, command_id, draw }.into(),
+            Deed::Prize(draw) => {
+                let address = people::address(&self.name)?;
+                DrawAddress { shop, command_id, draw, address }.into()
+            }
             Deed::Answer(sale, sku, true) => SaleOfferAccept { shop, command_id, sale, sku }.into(),
             Deed::Answer(sale, sku, false) => {
                 SaleOfferDecline { shop, command_id, sale, sku }.into()
@@ -267,9 +286,47 @@ impl Viewer {
                     crowd.small(format!("{name} did not pay: the hold expired"));
                 }
             }
+            "room.coupon" | "coupon.granted" | "room.draw" | "draw.won" => {
+                self.on_gift(kind, line)?;
+            }
             _ => {
                 let plans = self.chat.on_push(kind, line, &mut self.chance)?;
                 self.plan(plans);
+            }
+        }
+        Ok(())
+    }
+
+    /// A coupon or a draw: most like to have one.
+    fn on_gift(&mut self, kind: &str, line: &str) -> Result<()> {
+        match kind {
+            "room.coupon" => {
+                let RoomCoupon { offer, shown } = line::push(line)?;
+                let takes = offer.state == CampaignState::Open && offer.task == Task::None;
+                if shown && takes && self.chance.happens(0.5) {
+                    let at = self.chance.within(0.5, 8.0);
+                    self.after(at, Deed::Coupon(offer.campaign));
+                }
+            }
+            "coupon.granted" => {
+                let CouponGranted { offer, .. } = line::push(line)?;
+                let at = self.chance.within(1.0, 5.0);
+                self.after(at, Deed::Coupon(offer.campaign));
+            }
+            "room.draw" => {
+                let RoomDraw { draw } = line::push(line)?;
+                let fresh =
+                    draw.state == DrawState::Running && self.draws.insert(draw.draw.clone());
+                if fresh && self.chance.happens(0.6) {
+                    let at = self.chance.within(1.0, 20.0);
+                    self.after(at, Deed::Enter(draw.draw));
+                }
+            }
+            _ => {
+                let DrawWon { draw, .. } = line::push(line)?;
+                self.crowd.small(format!("{} won a prize", self.name));
+                let at = self.chance.within(3.0, 15.0);
+                self.after(at, Deed::Prize(draw));
             }
         }
         Ok(())
@@ -286,6 +343,11 @@ impl Viewer {
             }
             Deed::Follow => count(&crowd.figures.follows),
             Deed::Wait(..) => count(&crowd.figures.waiting),
+            Deed::Coupon(_) => {
+                count(&crowd.figures.coupons);
+                crowd.small(format!("{name} has a coupon"));
+            }
+            Deed::Enter(_) => count(&crowd.figures.entries),
             Deed::Claim(..) | Deed::Answer(_, _, true) => {
                 let Some(held) = reservation(line) else { return Ok(()) };
                 count(&crowd.figures.held);

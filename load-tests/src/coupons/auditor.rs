@@ -336,7 +336,11 @@ mod tests {
                        "expires_at": 99}),
             ),
         ];
-        let event = |(index, (name, data)): (usize, (&str, Value))| json!({"version": 1, "index": index, "at": 1, "type": "promo", "data": {name: data}});
+        let event = |(index, (name, data)): (usize, (&str, Value))| {
+            json!({
+                "version": 1, "index": index, "at": 1, "type": "promo", "data": {name: data},
+            })
+        };
         let events: Vec<_> = events.into_iter().enumerate().map(event).collect();
         let page = json!({"events": events, "next": 1, "end": true});
         let mut feed = Feed::new();

@@ -378,8 +378,9 @@ mod tests {
 
     #[test]
     fn a_push_is_read_as_far_as_needed() {
-        let line = r#"{"type":"room.coupon","topic":"room:a/room","seq":41,"offer":{"campaign":"thin","title":"x"},"shown":true}"#;
-        assert_eq!((seq_of("room.coupon", line), campaign_in(line)), (Some(41), Some(2)));
+        let line = r#"{"type":"room.coupon","topic":"room:a/room","seq":41,"#.to_owned()
+            + r#""offer":{"campaign":"thin","title":"x"},"shown":true}"#;
+        assert_eq!((seq_of("room.coupon", &line), campaign_in(&line)), (Some(41), Some(2)));
         let gap = r#"{"type":"room.gap","topic":"room:a/room","from":3,"to":9}"#;
         assert_eq!(seq_of("room.gap", gap), Some(9));
         assert_eq!(seq_of("room.likes", r#"{"type":"room.likes","likes":3}"#), None);

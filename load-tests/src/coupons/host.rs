@@ -85,16 +85,8 @@ impl Host {
         loop {
             while socket.next(&mut text)? {
                 for line in text.lines() {
-                    match line::read(line)? {
-                        Line::Yes { re, line } if re == asked => {
-                            return Ok(Some(Ok(line.to_owned())));
-                        }
-                        Line::No { re, code, .. } if re == Some(asked) => {
-                            let again = matches!(code, "busy" | "retry" | "timeout");
-                            let again = again || code == "unknown_outcome";
-                            return Ok(Some(Err(code.to_owned())).filter(|_| !again));
-                        }
-                        Line::Yes { .. } | Line::No { .. } | Line::Push { .. } => {}
+                    if let Some(answer) = answer_in(line, asked)? {
+                        return Ok(answer);
                     }
                 }
             }
@@ -186,4 +178,16 @@ impl Host {
         }
         Ok(())
     }
+}
+
+/// The answer to request `asked`, if the line is one: `Some(None)` where it is to be asked again.
+fn answer_in(line: &str, asked: u32) -> Result<Option<Option<Said>>> {
+    Ok(match line::read(line)? {
+        Line::Yes { re, line } if re == asked => Some(Some(Ok(line.to_owned()))),
+        Line::No { re, code, .. } if re == Some(asked) => {
+            let again = matches!(code, "busy" | "retry" | "timeout" | "unknown_outcome");
+            Some(Some(Err(code.to_owned())).filter(|_| !again))
+        }
+        Line::Yes { .. } | Line::No { .. } | Line::Push { .. } => None,
+    })
 }

@@ -1,5 +1,5 @@
-//! The connection of a viewer: gets in, goes on where the last one ended, and asks again what got no
-//! answer, under its command id. Owns no behaviour of the viewer.
+//! The connection of a viewer: gets in, goes on where the last one ended, and asks again what got
+//! no answer, under its command id. Owns no behaviour of the viewer.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;

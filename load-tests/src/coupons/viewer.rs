@@ -1,6 +1,6 @@
 //! One simulated viewer of a room with coupons: watches, follows, presses buttons when he is shown
-//! something, and remembers all that he was told. Owns his agenda; what he hears is `hearing`'s, what
-//! he does at the till `till`'s.
+//! something, and remembers all that he was told. Owns his agenda; what he hears is `hearing`'s,
+//! what he does at the till `till`'s.
 
 use std::sync::Arc;
 

@@ -7,10 +7,13 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use hawker_domain::command::{Actor, DeskCommand, Faq, Role, RoomCommand, ShopCommand, Stock};
+use hawker_domain::command::{
+    Actor, Capabilities, DeskCommand, Faq, PromoCommand, Role, RoomCommand, ShopCommand, Stock,
+};
 use hawker_domain::id::{FaqId, ProductId, QuickReplyId, RoomId, ShopId, UserId};
 use hawker_domain::money::Currency;
 use hawker_domain::settings::Settings;
+use hawker_domain::shop::Shop;
 use hawker_domain::time::SpanMs;
 use hawker_domain::view::RoomState;
 use hawker_domain::{Command, command};
@@ -41,6 +44,8 @@ struct Furniture {
     faq: Vec<object::Faq>,
     card: Vec<hawker_protocol::Id>,
     quick_replies: Vec<object::QuickReply>,
+    campaigns: Vec<Campaign>,
+    price_rules: Vec<PriceRule>,
     room: object::RoomSpec,
 }
 
@@ -48,6 +53,18 @@ struct Furniture {
 struct Furnished {
     product: hawker_protocol::Id,
     spec: object::ProductSpec,
+}
+
+#[derive(Deserialize)]
+struct Campaign {
+    campaign: hawker_protocol::Id,
+    spec: object::CampaignSpec,
+}
+
+#[derive(Deserialize)]
+struct PriceRule {
+    rule: hawker_protocol::Id,
+    spec: object::RuleSpec,
 }
 
 /// Sets the shop up, or what is missing of it, and opens a room if none is live.
@@ -61,6 +78,10 @@ pub(super) async fn furnish(service: &Arc<Service>) -> anyhow::Result<()> {
     let texts = service.ask(&shop, |shop, _| shop.desk_texts()).await?;
     if texts.faq.is_empty() && texts.quick_replies.is_empty() {
         write_texts(service, &shop, &furniture).await?;
+    }
+    let plain = |shop: &Shop| shop.campaigns().is_empty() && !shop.capabilities().lucky_draws;
+    if service.ask(&shop, move |shop, _| plain(shop)).await? {
+        give_away(service, &shop, &furniture).await?;
     }
     let open = |state| matches!(state, RoomState::Live | RoomState::Paused);
     let rooms = service.ask(&shop, |shop, _| shop.rooms()).await?;
@@ -117,6 +138,23 @@ async fn write_texts(
         let quick_reply = QuickReplyId::checked(quick_reply.as_str());
         let text = text.clone();
         carry_out(service, shop, DeskCommand::PutQuickReply { quick_reply, text }.into()).await?;
+    }
+    Ok(())
+}
+
+/// Coupons, a price rule, and leave to draw lots.
+async fn give_away(service: &Service, shop: &ShopId, furniture: &Furniture) -> anyhow::Result<()> {
+    let capabilities = Capabilities { lucky_draws: true };
+    carry_out(service, shop, PromoCommand::SetCapabilities { capabilities }.into()).await?;
+    for PriceRule { rule, spec } in &furniture.price_rules {
+        let (rule, spec) = (wire::rule_id(rule), wire::rule_spec(spec));
+        carry_out(service, shop, PromoCommand::PutRule { rule, spec }.into()).await?;
+    }
+    for Campaign { campaign, spec } in &furniture.campaigns {
+        let (campaign, spec) = (wire::campaign_id(campaign), wire::campaign_spec(spec));
+        let create = PromoCommand::CreateCampaign { campaign: campaign.clone(), spec };
+        carry_out(service, shop, create.into()).await?;
+        carry_out(service, shop, PromoCommand::OpenCampaign { campaign }.into()).await?;
     }
     Ok(())
 }

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{demo, journal_tool, options, secret, uploads};
+use crate::awaiting;
 use crate::bus::{self, Bus};
 use crate::cli::edge_options;
 use crate::clock::Clock;
@@ -78,18 +79,16 @@ impl Parts {
         let hub = Hub::new(options::hub(config)?, delivery.clone());
         bus.subscribe(hub.clone());
         tokio::spawn(delivery.clone().run());
-        let (sink, wishes) = reveal::watching(delivery);
-        let engine =
-            Engine::start(options::engine(config), clock.clone(), store.journal.clone(), sink);
+        let (sink, wishes) = awaiting::watching(delivery);
+        let options = options::engine(config);
+        let engine = Engine::start(options, clock.clone(), store.journal.clone(), sink);
         let pulses = Arc::new(Pulses::default());
         tokio::spawn(pulse(hub.clone(), pulses.clone(), engine.clone(), shutdown.clone()));
 
         let wait = Duration::from_millis(config.limits.timeouts.command_ms);
         let files = uploads::open(config, &clock)?;
-        let (engine_too, files_too) = (engine.clone(), files.clone());
-        let sealer = Sealer::derive(&secret)?;
-        let service = Service::new(engine_too, clock, verifier, files_too, sealer, wait);
-        let service = Arc::new(service);
+        let asks = (engine.clone(), files.clone(), Sealer::derive(&secret)?);
+        let service = Arc::new(Service::new(asks, clock, verifier, wait));
         tokio::spawn(reveal::run(service.clone(), wishes));
         let revoking = revoke::router(service.clone(), hub.clone());
         if demo {

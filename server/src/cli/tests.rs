@@ -39,6 +39,8 @@ fn the_command_line_is_consistent_and_takes_every_documented_form() {
         "hawker journal dump --shop acme --after 7",
         "hawker journal verify --file j.redb",
         "hawker journal backup --to copy.redb",
+        "hawker draw verify draw.json",
+        "hawker draw verify -",
     ];
     for form in forms {
         assert!(parse(form).is_ok(), "{form}");

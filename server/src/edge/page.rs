@@ -1,5 +1,5 @@
-//! The viewer's page at `/` and the console of the staff at `/desk`: files that are part of the
-//! binary. Owns how they are served, not what is in them; needs no token and knows no shop.
+//! The viewer's page at `/`, the streamer's studio at `/studio` and the console of the staff at
+//! `/desk`: files that are part of the binary. Owns how they are served, not what is in them; needs no token and knows no shop.
 
 use axum::Router;
 use axum::response::IntoResponse;
@@ -16,7 +16,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
-const FILES: [File; 25] = [
+const FILES: [File; 34] = [
     ("/", HTML, include_str!("../../web/index.html")),
     ("/page.css", CSS, include_str!("../../web/page.css")),
     ("/page.js", SCRIPT, include_str!("../../web/page.js")),
@@ -31,6 +31,15 @@ const FILES: [File; 25] = [
     ("/desk-about.js", SCRIPT, include_str!("../../web/desk-about.js")),
     ("/desk-office.js", SCRIPT, include_str!("../../web/desk-office.js")),
     ("/desk.js", SCRIPT, include_str!("../../web/desk.js")),
+    ("/studio", HTML, include_str!("../../web/studio.html")),
+    ("/studio.css", CSS, include_str!("../../web/studio.css")),
+    ("/studio-page.js", SCRIPT, include_str!("../../web/studio-page.js")),
+    ("/studio-draw.js", SCRIPT, include_str!("../../web/studio-draw.js")),
+    ("/studio.js", SCRIPT, include_str!("../../web/studio.js")),
+    ("/promo.css", CSS, include_str!("../../web/promo.css")),
+    ("/promo-panel.js", SCRIPT, include_str!("../../web/promo-panel.js")),
+    ("/promo-draw.js", SCRIPT, include_str!("../../web/promo-draw.js")),
+    ("/promo.js", SCRIPT, include_str!("../../web/promo.js")),
     ("/dialog.js", SCRIPT, include_str!("../../web/dialog.js")),
     ("/chat.css", CSS, include_str!("../../web/chat.css")),
     ("/chat.js", SCRIPT, include_str!("../../web/chat.js")),

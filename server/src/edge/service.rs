@@ -53,11 +53,9 @@ pub struct Caller<'a> {
 
 impl Service {
     pub fn new(
-        engine: Engine,
+        (engine, uploads, sealer): (Engine, Arc<dyn Uploads>, Sealer),
         clock: Clock,
         verifier: Arc<Verifier>,
-        uploads: Arc<dyn Uploads>,
-        sealer: Sealer,
         command_timeout: Duration,
     ) -> Self {
         let links = Links::default();

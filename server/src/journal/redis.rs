@@ -203,13 +203,6 @@ impl Redis {
         }
     }
 
-    /// What came of reading, in the words of the journal: nothing was attempted.
-    fn read_failed(session: &Session, error: &::redis::RedisError) -> Error {
-        match session.explain(error) {
-            Failure::Refused(reason) | Failure::Lost(reason) => Error::Unavailable(reason),
-        }
-    }
-
     async fn acquire_shop(&self, shop: &ShopId) -> Result<Lease, Error> {
         if self.node.is_looking() {
             return Err(Error::Unavailable("the journal is open for reading only".to_owned()));
@@ -220,9 +213,8 @@ impl Redis {
         let mut call = self.scripts.acquire.prepare_invoke();
         call.key(keys.meta).key(keys.journal).arg(self.node.name()).arg(millis(self.options.lease));
         call.arg(mark.epoch).arg(mark.position.version).arg(wording::hex(mark.position.hash));
-        let answer = call.invoke_async(&mut session.appends.clone()).await;
-        let verdict = answer.map_err(|error| Self::read_failed(&session, &error));
-        let verdict = Verdict::parse(verdict?)?;
+        let answer = session.read(call.invoke_async(&mut session.appends.clone())).await?;
+        let verdict = Verdict::parse(answer)?;
         let found = verdict.position;
         match verdict.word {
             Word::Ok => {}
@@ -243,12 +235,9 @@ impl Redis {
 
     /// A shop that looks new may be one whose store was emptied a moment ago.
     async fn confirm_store(&self, session: &Session) -> Result<(), Error> {
-        let mut reads = session.reads.clone();
-        let found: Option<String> = cmd("GET")
-            .arg(wording::INSTALLATION)
-            .query_async(&mut reads)
-            .await
-            .map_err(|error| Self::read_failed(session, &error))?;
+        let asked = cmd("GET").arg(wording::INSTALLATION).to_owned();
+        let found: Option<String> =
+            session.read(asked.query_async(&mut session.appends.clone())).await?;
         if found.is_some() && found == self.node.installation() {
             return Ok(());
         }
@@ -358,9 +347,8 @@ impl Redis {
         let mut call = self.scripts.verify.prepare_invoke();
         call.key(Keys::of(&lease.shop).meta).arg(lease.epoch).arg(expected.version);
         call.arg(wording::hex(expected.hash)).arg(lease_ms);
-        let answer = call.invoke_async(&mut session.appends.clone()).await;
-        let value = answer.map_err(|error| Self::read_failed(&session, &error))?;
-        Verdict::parse(value)?.judged(expected.version)?;
+        let answer = session.read(call.invoke_async(&mut session.appends.clone())).await?;
+        Verdict::parse(answer)?.judged(expected.version)?;
         if renews {
             lease.heard(asked_at);
         }
@@ -379,9 +367,8 @@ impl Redis {
         let mut call = self.scripts.save_snapshot.prepare_invoke();
         call.key(keys.meta).key(keys.journal).key(keys.snapshot).arg(lease.epoch);
         call.arg(position.version).arg(wording::hex(position.hash)).arg(bytes);
-        let answer = call.invoke_async(&mut session.reads.clone()).await;
-        let value = answer.map_err(|error| Self::read_failed(&session, &error))?;
-        Verdict::parse(value)?.judged(position.version)
+        let answer = session.read(call.invoke_async(&mut session.reads.clone())).await?;
+        Verdict::parse(answer)?.judged(position.version)
     }
 }
 

@@ -5,7 +5,7 @@ use hawker_domain::command::{
     self, AudienceRule, CampaignSpec, Command, Commitment, CouponKind, DrawMode, DrawSpec,
     ItemScope, PromoCommand, Role, RuleKind, RuleSpec, StackClass, Task, Tier, Validity,
 };
-use hawker_domain::id::{CampaignId, CouponId, DrawId, RoomId, RuleId, UserId};
+use hawker_domain::id::{CampaignId, CouponId, DrawId, RoomId, RuleId};
 use hawker_domain::money::Minor;
 use hawker_domain::shop::price::Funder;
 use hawker_domain::time::SpanMs;
@@ -140,7 +140,7 @@ pub fn campaign_id(id: &Id) -> CampaignId {
     CampaignId::checked(id.as_str())
 }
 
-pub fn coupon_id(id: &Id) -> CouponId {
+pub(super) fn coupon_id(id: &Id) -> CouponId {
     CouponId::checked(id.as_str())
 }
 
@@ -148,16 +148,16 @@ pub fn draw_id(id: &Id) -> DrawId {
     DrawId::checked(id.as_str())
 }
 
-pub fn rule_id(id: &Id) -> RuleId {
+pub(super) fn rule_id(id: &Id) -> RuleId {
     RuleId::checked(id.as_str())
 }
 
 /// How the first claims of a sale are drawn.
-pub fn draw_mode(window: WireSpan, commitment: &Commitment) -> DrawMode {
+pub(super) fn draw_mode(window: WireSpan, commitment: &Commitment) -> DrawMode {
     DrawMode { window_ms: span(window), commitment: commitment.clone() }
 }
 
-pub fn draw_spec(spec: &object::DrawSpec, commitment: &Commitment) -> DrawSpec {
+fn draw_spec(spec: &object::DrawSpec, commitment: &Commitment) -> DrawSpec {
     DrawSpec {
         room: room(&spec.room),
         title: spec.title.to_string(),
@@ -170,7 +170,7 @@ pub fn draw_spec(spec: &object::DrawSpec, commitment: &Commitment) -> DrawSpec {
     }
 }
 
-pub fn campaign_spec(spec: &object::CampaignSpec) -> CampaignSpec {
+pub(super) fn campaign_spec(spec: &object::CampaignSpec) -> CampaignSpec {
     let (kind, tiers, max_discount_minor) = discount(&spec.discount);
     CampaignSpec {
         title: spec.title.to_string(),
@@ -222,7 +222,7 @@ fn discount(discount: &Discount) -> (CouponKind, Vec<Tier>, Option<Minor>) {
     }
 }
 
-pub fn rule_spec(spec: &object::RuleSpec) -> RuleSpec {
+pub(super) fn rule_spec(spec: &object::RuleSpec) -> RuleSpec {
     let kind = match spec.effect {
         RuleEffect::ProductDiscount { off_bps } => RuleKind::ProductDiscount { off_bps: off_bps.0 },
         RuleEffect::FlashPrice { price_minor } => {
@@ -276,7 +276,7 @@ fn task(task: &object::Task) -> Task {
     }
 }
 
-pub fn audience_rules(rules: &[object::AudienceRule]) -> Vec<AudienceRule> {
+fn audience_rules(rules: &[object::AudienceRule]) -> Vec<AudienceRule> {
     let rule = |it: &object::AudienceRule| AudienceRule {
         audience: match &it.audience {
             WireAudience::NewBuyer { window_ms } => {
@@ -299,12 +299,7 @@ pub fn audience_rules(rules: &[object::AudienceRule]) -> Vec<AudienceRule> {
     rules.iter().map(rule).collect()
 }
 
-/// A set of names, for `coupon.grant` over HTTP.
-pub fn users(ids: &[Id]) -> std::collections::BTreeSet<UserId> {
-    ids.iter().map(user).collect()
-}
-
-pub fn stack_pairs(
+fn stack_pairs(
     pairs: &[[object::StackClass; 2]],
 ) -> std::collections::BTreeSet<(StackClass, StackClass)> {
     pairs.iter().map(|[one, other]| (stack_class(*one), stack_class(*other))).collect()

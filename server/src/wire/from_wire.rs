@@ -53,7 +53,8 @@ pub const KEEPERS: &[Role] = &[Role::Manager, Role::Service];
 
 /// The command of a request; `None` for what only reads or belongs to the connection. Settings
 /// are read before they are changed, so `shop.settings`, `shop.capabilities` and `desk.policy` are
-/// the edge's business too; so is `draw.close`, which reveals what only the edge can unseal. Marks and typing are commands without a command id: the edge makes one up.
+/// the edge's business too; so is `draw.close`, which reveals what only the edge can unseal. Marks
+/// and typing are commands without a command id: the edge makes one up.
 pub fn translate(request: &Request, ask: &Ask<'_>) -> Option<Translated> {
     let (command, roles) = match request {
         Request::Hello(_)

@@ -1,5 +1,6 @@
 //! Chats and the desk, translated both ways. Owns no rule: what is refused is the domain's.
 
+mod prices;
 mod promo;
 
 use hawker_domain::command::{
@@ -432,7 +433,11 @@ fn refusals() -> Vec<(Rejection, Code, Value)> {
 
 #[test]
 fn every_no_of_the_desk_has_its_code_and_what_the_next_step_needs() {
-    for (rejection, code, details) in refusals() {
+    refused(refusals());
+}
+
+fn refused(rows: Vec<(Rejection, Code, Value)>) {
+    for (rejection, code, details) in rows {
         let refusal = rejection_refusal(&rejection);
         assert_eq!(refusal.code, code, "{rejection:?}");
         let told = refusal.details.iter().map(|(name, value)| (name.to_string(), value.clone()));

@@ -241,10 +241,9 @@ pub(crate) fn with_files(rules: FileRules) -> Bench {
     let timeout = Duration::from_secs(5);
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path(), &rules);
-    let (engine_too, clock_too, sealer) =
-        (engine.clone(), clock.clone(), Sealer::derive(SECRET).unwrap());
-    let service = Service::new(engine_too, clock_too, verifier, store.clone(), sealer, timeout);
-    let service = Arc::new(service);
+    let sealer = Sealer::derive(SECRET).unwrap();
+    let asks = (engine.clone(), store.clone(), sealer);
+    let service = Arc::new(Service::new(asks, clock.clone(), verifier, timeout));
     let shutdown = CancellationToken::new();
     let options = Options { body_bytes_max: BODY_BYTES_MAX, request_ms: 10_000 };
     let rates = Arc::new(Limits::new(edge_options::rates(&Config::defaults().unwrap())));

@@ -38,41 +38,72 @@ async fn verify(site: &Site) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+/// What can befall Redis, its connections or the server in the middle of a sale.
+const BLOWS: [&str; 7] = ["kill", "pause", "both", "server", "cut", "full", "silence"];
+
+/// How many blows: each once, or what `scripts/chaos redis` asks for.
+fn blows() -> impl Iterator<Item = (usize, &'static str)> {
+    let asked = std::env::var("REDIS_CYCLES").ok().and_then(|cycles| cycles.parse().ok());
+    BLOWS.into_iter().cycle().enumerate().take(asked.unwrap_or(BLOWS.len()))
+}
+
+async fn strike(redis: &mut RedisServer, site: &Site, server: Server, blow: &str) -> Server {
+    match blow {
+        "kill" => {
+            redis.kill().await;
+            redis.launch().await;
+        }
+        "pause" | "silence" => {
+            redis.pause();
+            let is_noticed = async { while journal_check(&server).await.1 == "ok" {} };
+            soon("the silence to be noticed", is_noticed).await;
+            if blow == "silence" {
+                server.kill().await;
+                redis.resume();
+                return site.start().await;
+            }
+            redis.resume();
+        }
+        "both" => {
+            redis.kill().await;
+            server.kill().await;
+            let server = site.start().await;
+            redis.launch().await;
+            return server;
+        }
+        "server" => {
+            server.kill().await;
+            return site.start().await;
+        }
+        "cut" => drop(redis.ask("CLIENT KILL TYPE normal SKIPME yes").await),
+        _ => {
+            redis.ask("CONFIG SET maxmemory 1").await;
+            assert_eq!(stock(&server, 1).await.status, 503);
+            redis.ask("CONFIG SET maxmemory 0").await;
+        }
+    }
+    server
+}
+
 #[tokio::test]
 async fn nothing_acknowledged_is_lost_or_doubled_whatever_befalls_redis() {
     let mut redis = RedisServer::start(&SAFE).await;
     let site = Site::on_redis(&redis.url());
     let mut server = site.start().await;
     server.furnish().await;
-    for blow in ["kill", "pause", "both", "server"] {
-        sell(&server, blow).await;
-        let mut learned = rush(&server, blow).await;
+    for (cycle, blow) in blows() {
+        let sale = format!("{blow}-{cycle}");
+        let free = json!({ "stock": { "units": 100 } });
+        server.set("PUT /v1/shops/acme/skus/red/stock", free).await;
+        sell(&server, &sale).await;
+        let mut learned = rush(&server, &sale).await;
         let mut known = learn_until(&mut learned, 3).await;
-        match blow {
-            "pause" => {
-                redis.pause();
-                let is_noticed = async { while journal_check(&server).await.1 == "ok" {} };
-                soon("the silence to be noticed", is_noticed).await;
-                redis.resume();
-            }
-            "server" => {
-                server.kill().await;
-                server = site.start().await;
-            }
-            _ => {
-                redis.kill().await;
-                if blow == "both" {
-                    server.kill().await;
-                    server = site.start().await;
-                }
-                redis.launch().await;
-            }
-        }
+        server = strike(&mut redis, &site, server, blow).await;
         while let Some(more) = soon("the rest", learned.recv()).await {
             known.insert(more.buyer, more.answer);
         }
         until_granted(&server, 5).await;
-        audit_sale(&server, blow, &known).await;
+        audit_sale(&server, &sale, &known).await;
     }
     let events = server.events().await.len() as u64;
     server.stop().await;

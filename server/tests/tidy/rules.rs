@@ -69,8 +69,23 @@ pub(crate) const IMPORTS: &[Row] = &[
                   what time it is",
     },
     Row {
+        module: "awaiting",
+        may: &["domain", "engine::CommitSink", "journal::Committed", "journal::Lease"],
+        because: "it stands between the engine and delivery, and only tells the edge what it saw",
+    },
+    Row {
         module: "edge",
-        may: &["engine", "hub", "wire", "protocol", "domain", "clock", "journal::Error", "uploads"],
+        may: &[
+            "awaiting",
+            "engine",
+            "hub",
+            "wire",
+            "protocol",
+            "domain",
+            "clock",
+            "journal::Error",
+            "uploads",
+        ],
         because: "sockets and HTTP: it submits and answers; it reads through the engine only, and \
                   says what went wrong there; files go from sockets to their store and back",
     },

@@ -18,6 +18,7 @@ use hawker_domain::time::SpanMs;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::awaiting;
 use crate::bus::{Bus, Local};
 use crate::clock::Clock;
 use crate::delivery::{self, Delivery};
@@ -72,7 +73,7 @@ impl House {
         bus.subscribe(hub.clone());
         tokio::spawn(delivery.clone().run());
         let journal: Arc<dyn Journal> = Arc::new(memory.clone());
-        let (sink, wishes) = reveal::watching(delivery);
+        let (sink, wishes) = awaiting::watching(delivery);
         let engine = Engine::start(engine::Options::default(), clock.clone(), journal, sink);
         let driver = Driver::new(engine.clone());
         driver.found(Settings::default(), 100).await;
@@ -82,7 +83,8 @@ impl House {
         let verifier = Arc::new(Verifier::new(auth_options(), clock.clone()).unwrap());
         let (shelf, timeout) = (Arc::new(Shelf::default()), Duration::from_secs(5));
         let sealer = Sealer::derive(SECRET).unwrap();
-        let service = Service::new(engine, clock.clone(), verifier, shelf.clone(), sealer, timeout);
+        let service =
+            Service::new((engine, shelf.clone(), sealer), clock.clone(), verifier, timeout);
         let service = Arc::new(service);
         tokio::spawn(reveal::run(service.clone(), wishes));
         let rate = Rate { per_s: 10, burst: requests };

@@ -33,9 +33,9 @@ impl Redis {
         asked.cmd("HMGET").arg(&keys.meta).arg("version").arg("hash");
         asked.cmd("XRANGE").arg(&keys.journal).arg(entry_id(first)).arg("+");
         asked.arg("COUNT").arg(entries_max);
-        let answer = asked.query_async(&mut session.reads.clone()).await;
+        let mut reads = session.reads.clone();
         let (end, entries): ((Option<String>, Option<String>), Vec<Value>) =
-            answer.map_err(|error| Self::read_failed(&session, &error))?;
+            session.read(asked.query_async(&mut reads)).await?;
         Ok((script::position(end.0, end.1)?, script::entries(entries)?))
     }
 
@@ -95,8 +95,7 @@ impl Redis {
 
     pub(super) async fn query<T: FromRedisValue>(&self, asked: &Cmd) -> Result<T, Error> {
         let session = self.sessions.current()?;
-        let answer = asked.query_async(&mut session.reads.clone()).await;
-        answer.map_err(|error| Self::read_failed(&session, &error))
+        session.read(asked.query_async(&mut session.reads.clone())).await
     }
 
     pub(super) async fn documents_from(
@@ -116,8 +115,8 @@ impl Redis {
         let end = [b"(", prefix.as_bytes(), b"\xff"].concat();
         let mut call = self.scripts.documents.prepare_invoke();
         call.key(keys.documents).key(keys.document_keys).arg(from).arg(end).arg(documents_max);
-        let answer = call.invoke_async(&mut session.reads.clone()).await;
-        let page: Vec<Vec<u8>> = answer.map_err(|error| Self::read_failed(&session, &error))?;
+        let page: Vec<Vec<u8>> =
+            session.read(call.invoke_async(&mut session.reads.clone())).await?;
         let mut page = page.into_iter();
         let mut documents = Vec::new();
         while let (Some(key), Some(value)) = (page.next(), page.next()) {

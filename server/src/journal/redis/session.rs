@@ -3,14 +3,14 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{AsyncConnectionConfig, Client, RedisError, cmd};
 use parking_lot::Mutex;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
@@ -24,6 +24,10 @@ use crate::journal::Error;
 /// off without a word, a replica that was attached, memory that runs out.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
+/// How many times as long as for a verdict is waited for a page of history or for a snapshot, which
+/// may be 64 MB.
+const LONG_ANSWER: u32 = 10;
+
 /// Between two attempts to connect, with full jitter: a server that is down is not hammered, and
 /// many nodes do not come back at one instant.
 const BACK_OFF_MIN: Duration = Duration::from_millis(50);
@@ -35,8 +39,7 @@ const BACK_OFF_MAX: Duration = Duration::from_secs(2);
 pub(super) struct Session {
     pub(super) appends: MultiplexedConnection,
     pub(super) reads: MultiplexedConnection,
-    is_lost: AtomicBool,
-    lost: Notify,
+    lost: CancellationToken,
 }
 
 #[derive(Debug, Clone)]
@@ -114,12 +117,25 @@ impl Session {
     }
 
     pub(super) fn give_up(&self) {
-        self.is_lost.store(true, Ordering::Release);
-        self.lost.notify_one();
+        self.lost.cancel();
     }
 
     pub(super) fn is_lost(&self) -> bool {
-        self.is_lost.load(Ordering::Acquire)
+        self.lost.is_cancelled()
+    }
+
+    /// What comes of reading. A long answer may take its time, unless the session is lost.
+    pub(super) async fn read<T>(
+        &self,
+        reading: impl Future<Output = Result<T, RedisError>>,
+    ) -> Result<T, Error> {
+        let lost = || Error::Unavailable("the connection was lost".to_owned());
+        tokio::select! {
+            answer = reading => answer.map_err(|error| match self.explain(&error) {
+                Failure::Refused(reason) | Failure::Lost(reason) => Error::Unavailable(reason),
+            }),
+            () = self.lost.cancelled() => Err(lost()),
+        }
     }
 }
 
@@ -173,17 +189,17 @@ impl Keeper {
 
     async fn connect(&self) -> Result<Session, Problem> {
         metrics::counter!("hawker_redis_connects_total").increment(1);
-        let mut reads = self.open().await?;
-        self.check(&mut reads).await?;
-        self.check_installation(&mut reads).await?;
-        let appends = self.open().await?;
-        Ok(Session { appends, reads, is_lost: AtomicBool::new(false), lost: Notify::new() })
+        let mut appends = self.open(1).await?;
+        self.check(&mut appends).await?;
+        self.check_installation(&mut appends).await?;
+        let reads = self.open(LONG_ANSWER).await?;
+        Ok(Session { appends, reads, lost: CancellationToken::new() })
     }
 
-    async fn open(&self) -> Result<MultiplexedConnection, Problem> {
+    async fn open(&self, patience: u32) -> Result<MultiplexedConnection, Problem> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.options.connect_timeout))
-            .set_response_timeout(Some(self.options.response_timeout));
+            .set_response_timeout(Some(self.options.response_timeout * patience));
         let opened = self.client.get_multiplexed_async_connection_with_config(&config);
         // The library's own bound does not cover what is said right after connecting.
         let within = self.options.connect_timeout + self.options.response_timeout;
@@ -196,18 +212,19 @@ impl Keeper {
 
     /// Returns once the session is of no more use.
     async fn watch(&self, session: &Session) -> Problem {
-        let mut reads = session.reads.clone();
+        // Not where long answers come: they would look like silence.
+        let mut appends = session.appends.clone();
         let mut look_at = Instant::now() + LOOK_EVERY;
         loop {
             tokio::select! {
-                () = session.lost.notified() => {
+                () = session.lost.cancelled() => {
                     return Problem::Unreachable("the connection was lost".to_owned());
                 }
                 () = tokio::time::sleep_until(look_at) => {
                     look_at = Instant::now() + LOOK_EVERY;
-                    let checked = self.check(&mut reads).await;
+                    let checked = self.check(&mut appends).await;
                     let known = match checked {
-                        Ok(()) => self.check_installation(&mut reads).await,
+                        Ok(()) => self.check_installation(&mut appends).await,
                         Err(problem) => Err(problem),
                     };
                     if let Err(problem) = known {

@@ -70,6 +70,9 @@ impl Shop {
         if known.is_none() && self.promo.rules.len() >= RULES_MAX {
             return Err(invalid("rule", "is one too many: end another first"));
         }
+        if let Some(known) = known {
+            super::spec::check_money(actor, funder_of(&known.spec.kind))?;
+        }
         let spec = self.rule_from(actor, spec, now)?;
         if known.is_some_and(|known| known.spec == spec) {
             return Ok(Accepted::default());
