@@ -92,6 +92,8 @@ pub struct Settings {
     pub draw_wins_max: u32,
     /// 1 h to 90 days.
     pub draw_repeat_window_ms: SpanMs,
+    /// Whether watch time counts while the page is not in front.
+    pub count_background: bool,
 }
 
 /// Settings to change; what is absent stays.
@@ -132,6 +134,8 @@ pub struct SettingsChange {
     pub draw_wins_max: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub draw_repeat_window_ms: Option<SpanMs>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count_background: Option<bool>,
 }
 
 /// Tells null from what is absent: only what is there is read.

@@ -2789,7 +2789,11 @@ draw_wins_max: number,
 /**
  * 1 h to 90 days.
  */
-draw_repeat_window_ms: number, };
+draw_repeat_window_ms: number, 
+/**
+ * Whether watch time counts while the page is not in front.
+ */
+count_background: boolean, };
 
 /**
  * Settings to change; what is absent stays.
@@ -2798,7 +2802,7 @@ export type SettingsChange = { reservation_hold_ms?: number, payment_grace_ms?: 
 /**
  * Null: none are sent free of charge.
  */
-shipping_free_over_minor?: number | null, claim_grace_ms?: number, draw_wins_max?: number, draw_repeat_window_ms?: number, };
+shipping_free_over_minor?: number | null, claim_grace_ms?: number, draw_wins_max?: number, draw_repeat_window_ms?: number, count_background?: boolean, };
 
 /**
  * A shop: one currency, one set of rules.

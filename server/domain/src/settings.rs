@@ -41,6 +41,8 @@ pub struct Settings {
     pub draw_wins_max: u32,
     /// 1 h to 90 days.
     pub draw_repeat_window_ms: SpanMs,
+    /// Whether watching counts while the page is not in front.
+    pub count_background: bool,
 }
 
 impl Default for Settings {
@@ -62,6 +64,7 @@ impl Default for Settings {
             claim_grace_ms: SpanMs::minutes(10),
             draw_wins_max: 1,
             draw_repeat_window_ms: SpanMs::days(30),
+            count_background: false,
         }
     }
 }

@@ -461,6 +461,7 @@ pub fn changed_settings(now: &Settings, change: &object::SettingsChange) -> Sett
         claim_grace_ms: change.claim_grace_ms.map_or(now.claim_grace_ms, span),
         draw_wins_max: change.draw_wins_max.unwrap_or(now.draw_wins_max),
         draw_repeat_window_ms: change.draw_repeat_window_ms.map_or(now.draw_repeat_window_ms, span),
+        count_background: change.count_background.unwrap_or(now.count_background),
     }
 }
 

@@ -75,6 +75,7 @@ fn settings(settings: &Settings) -> object::Settings {
         claim_grace_ms: span(settings.claim_grace_ms),
         draw_wins_max: settings.draw_wins_max,
         draw_repeat_window_ms: span(settings.draw_repeat_window_ms),
+        count_background: settings.count_background,
     }
 }
 

@@ -49,7 +49,10 @@ pub enum Seen {
     Began,
     /// A heartbeat while it plays and shows.
     Watching,
-    /// Paused, hidden or left.
+    /// Plays in a page that is not in front: a heartbeat where the shop counts that, else no more
+    /// watching.
+    Hidden,
+    /// Paused or left.
     Stopped,
 }
 
@@ -161,6 +164,16 @@ impl Watch {
 }
 
 impl Shop {
+    /// What a mark says under the shop's settings.
+    fn seen(&self, mark: &WatchMark) -> Seen {
+        match mark.seen {
+            Seen::Hidden if self.settings().count_background => Seen::Watching,
+            Seen::Hidden | Seen::Stopped => Seen::Stopped,
+            Seen::Began => Seen::Began,
+            Seen::Watching => Seen::Watching,
+        }
+    }
+
     /// Brings in what nodes saw of a room's viewers, in the order of time.
     pub(super) fn note_marks(&mut self, room: &RoomId, marks: &[WatchMark], now: Millis) {
         if marks.is_empty() || self.room_state(room).is_none_or(|state| state == RoomState::Ended) {
@@ -188,7 +201,8 @@ impl Shop {
     /// A buyer accrues in one room: where he began last. A heartbeat elsewhere counts only when
     /// nothing vouches for him there any more.
     fn may_watch_here(&mut self, room: &RoomId, mark: &WatchMark, now: Millis) -> bool {
-        if mark.seen == Seen::Stopped {
+        let seen = self.seen(mark);
+        if seen == Seen::Stopped {
             return true;
         }
         let known: Vec<(RoomId, u32)> = self
@@ -205,7 +219,7 @@ impl Shop {
                 continue;
             }
             row.settle(now_ms, counts);
-            if row.until_ms() > now_ms && mark.seen == Seen::Watching {
+            if row.until_ms() > now_ms && seen == Seen::Watching {
                 return false;
             }
             row.stop_all();
@@ -217,14 +231,15 @@ impl Shop {
     fn note_mark(&mut self, room: &RoomId, mark: &WatchMark, now: Millis) {
         let Some(clock) = self.rooms.get(room).map(|room| room.clock()) else { return };
         let now_ms = clock_ms(clock.read(mark.at.clamp(clock.at().min(now), now)));
+        let stopped = self.seen(mark) == Seen::Stopped;
         let Some(found) = self.watch.rooms.get_mut(room) else { return };
         let known = found.live.numbers.contains(&mark.buyer);
-        if !known && mark.seen == Seen::Stopped {
+        if !known && stopped {
             return;
         }
         let Some(number) = found.number_of(&mark.buyer, now_ms) else { return };
         let counts = found.counts();
-        let may = mark.seen != Seen::Stopped && found.device_has_room(mark.device, number, now_ms);
+        let may = !stopped && found.device_has_room(mark.device, number, now_ms);
         let Some(row) = found.live.rows.get_mut(number as usize) else { return };
         row.settle(now_ms, counts);
         if may {

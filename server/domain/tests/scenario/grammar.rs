@@ -84,6 +84,8 @@ fn setting(key: &str, text: &str, words: &Words) -> Value {
     };
     if text == "none" {
         Value::Null
+    } else if let Ok(choice) = text.parse::<bool>() {
+        choice.into()
     } else if key == "order_reminders_ms" {
         text.split(',').filter(|part| !part.is_empty()).map(number).collect()
     } else {

@@ -272,7 +272,7 @@ fn draws(verb: &str, words: &mut Words) -> Option<PromoCommand> {
     })
 }
 
-/// `BUYER[/CONNECTION][@DEVICE]:began|watching|stopped`, as many as there are.
+/// `BUYER[/CONNECTION][@DEVICE]:began|watching|hidden|stopped`, as many as there are.
 pub(crate) fn marks(words: &mut Words, at: Millis) -> Vec<WatchMark> {
     let mut marks = Vec::new();
     while let Some(word) = words.next() {
@@ -282,6 +282,7 @@ pub(crate) fn marks(words: &mut Words, at: Millis) -> Vec<WatchMark> {
         let seen = match seen {
             "began" => Seen::Began,
             "watching" => Seen::Watching,
+            "hidden" => Seen::Hidden,
             "stopped" => Seen::Stopped,
             other => panic!("nobody is seen {other}"),
         };

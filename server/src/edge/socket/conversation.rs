@@ -311,9 +311,10 @@ impl Conversation {
         let topic = topic(&watch.shop, &watch.room);
         let joined = self.seats.joined_at(&topic).is_some();
         if joined {
-            let seen = match (watch.playing && watch.visible, watch.touched) {
-                (true, true) => Seen::Began,
-                (true, false) => Seen::Watching,
+            let seen = match (watch.playing, watch.visible) {
+                (true, true) if watch.touched => Seen::Began,
+                (true, true) => Seen::Watching,
+                (true, false) => Seen::Hidden,
                 (false, _) => Seen::Stopped,
             };
             self.mark(&topic, seen, watch.device.as_ref());
