@@ -1,6 +1,9 @@
 //! What waits for its seed: draws that have closed, and sales whose first claims are in. Looks at
 //! committed changes and hands them on; reveals nothing.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use hawker_domain::id::{DrawId, SaleId, ShopId};

@@ -238,6 +238,11 @@ impl Membership {
         &self.room.topic
     }
 
+    /// Whether the place is still there: whoever was expelled has lost it.
+    pub fn is_held(&self) -> bool {
+        self.room.subscribers.place_of(self.connection) == Some(self.place)
+    }
+
     fn start(self) -> Self {
         self.room.start(self.place);
         self

@@ -291,10 +291,11 @@ impl Conversation {
 
     fn on_leave(&mut self, id: RequestId, leave: &request::RoomLeave) {
         let topic = topic(&leave.shop, &leave.room);
-        let left = self.seats.leave(&topic);
-        if left {
+        if self.seats.is_in(&topic) {
+            // While the room still has a pulse to carry it.
             self.mark(&topic, Seen::Stopped, None);
         }
+        let left = self.seats.leave(&topic);
         self.done_if(id, left);
     }
 
@@ -309,7 +310,7 @@ impl Conversation {
 
     fn on_watch(&self, id: RequestId, watch: &request::RoomWatch) {
         let topic = topic(&watch.shop, &watch.room);
-        let joined = self.seats.joined_at(&topic).is_some();
+        let joined = self.seats.is_in(&topic);
         if joined {
             let seen = match (watch.playing, watch.visible) {
                 (true, true) if watch.touched => Seen::Began,

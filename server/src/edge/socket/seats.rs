@@ -54,14 +54,21 @@ impl Seats {
     }
 
     pub(super) fn joined_at(&self, topic: &Topic) -> Option<Millis> {
-        let seat = self.rooms.iter().find(|seat| seat.membership.topic() == topic);
-        seat.map(|seat| seat.joined_at)
+        self.seat(topic).map(|seat| seat.joined_at)
+    }
+
+    /// Whether he is still there: whoever was expelled is not, though he took a place.
+    pub(super) fn is_in(&self, topic: &Topic) -> bool {
+        self.seat(topic).is_some_and(|seat| seat.membership.is_held())
     }
 
     /// How many of `count` likes are counted; `None` outside the room.
     pub(super) fn allow_likes(&mut self, topic: &Topic, count: u64, now: Millis) -> Option<u64> {
-        self.joined_at(topic)?;
-        Some(self.likes.take(count, now))
+        self.is_in(topic).then(|| self.likes.take(count, now))
+    }
+
+    fn seat(&self, topic: &Topic) -> Option<&Seat> {
+        self.rooms.iter().find(|seat| seat.membership.topic() == topic)
     }
 }
 

@@ -142,10 +142,12 @@ impl Shop {
         Some(self.closing(id, draw, now))
     }
 
-    /// Whoever entered, was there at that time and had done the task counts.
+    /// Whoever entered, was there at that time, may be there and had done the task counts.
     fn closing(&self, id: &DrawId, draw: &Draw, due_at: Millis) -> Event {
-        let there = self.watchers(&draw.terms.room, due_at);
-        let entered = there.into_iter().filter(|buyer| draw.entrants.contains(buyer));
+        let room = &draw.terms.room;
+        let there = self.watchers(room, due_at).into_iter();
+        let welcome = there.filter(|buyer| self.check_not_banned(room, buyer, due_at).is_ok());
+        let entered = welcome.filter(|buyer| draw.entrants.contains(buyer));
         let eligible = entered.filter(|buyer| self.did_task(draw, buyer, due_at)).collect();
         Event::Promo(PromoEvent::DrawClosed { draw: id.clone(), eligible, due_at })
     }

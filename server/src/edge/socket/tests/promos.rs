@@ -150,6 +150,23 @@ async fn hidden_and_paused_players_and_those_who_left_do_not_watch() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn regression_whoever_was_banned_watches_no_more() {
+    // His heartbeats counted, and waited without end in a room that nobody else was in.
+    let house = House::open().await;
+    let mut ann = house.guest("ann").await;
+    ann.ask_room("room.join", json!({})).await;
+    assert_eq!(code(&ann.ask_room("room.watch", watching()).await), "accepted");
+    let (room, user) = (room_id("r1"), user_id("ann"));
+    let ban = hawker_domain::command::RoomCommand::Ban { room, user, for_ms: None };
+    house.driver.manage(ban).await;
+    pass(Duration::from_millis(200)).await;
+    assert_eq!(code(&ann.ask_room("room.watch", watching()).await), "not_joined");
+    let like = json!({ "count": 3 });
+    assert_eq!(code(&ann.ask_room("room.like", like).await), "not_joined");
+    assert_eq!(code(&ann.ask_room("room.leave", json!({})).await), "accepted");
+}
+
+#[tokio::test(start_paused = true)]
 async fn staff_read_and_set_what_buyers_may_not() {
     let house = House::open().await;
     let mut ann = house.guest("ann").await;
@@ -239,6 +256,26 @@ async fn a_draw_is_revealed_by_itself_and_anybody_can_check_it() {
     assert_eq!(done["draw"]["winners"][0]["prize"]["kind"], "claimed", "{done}");
     let late = json!({ "command_id": "d3", "draw": "d1" });
     assert_eq!(shop.ask_shop("draw.close", late).await["ok"]["draw"]["state"], "done");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_seed_that_cannot_be_read_just_now_is_asked_for_again() {
+    let house = House::open().await;
+    let mut shop = with_draws(&house).await;
+    let spec = json!({ "room": "r1", "title": "A mug", "winners": 1, "run_ms": 30_000 });
+    shop.act("draw.create", json!({ "draw": "d1", "spec": spec })).await;
+    house.faults.refuse_reads(true);
+    pass(Duration::from_secs(40)).await;
+    house.faults.refuse_reads(false);
+    let mut shop = house.staff("erp", Role::Service).await;
+    let waits = shop.read("draw.list", json!({})).await;
+    assert_eq!(waits["draws"][0]["state"], "closed", "{waits}");
+    pass(Duration::from_secs(30)).await;
+    let mut shop = house.staff("erp", Role::Service).await;
+    let closed = json!({ "command_id": "d2", "draw": "d1" });
+    let done = shop.ask_shop("draw.close", closed).await;
+    assert_eq!(done["ok"]["draw"]["state"], "done", "nobody was in it: {done}");
+    assert!(done["ok"]["draw"]["seed"].is_string(), "{done}");
 }
 
 #[tokio::test(start_paused = true)]
