@@ -9,6 +9,8 @@ mod contract;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -62,16 +64,57 @@ pub enum Class {
 ///   it), but it cannot undo a swap.
 /// * `publish` **must not** wait for a subscriber or a network: it is called by the task that
 ///   decides for a whole shop. What cannot be carried is dropped, and the numbers show the gap.
-/// * A subscriber **must** get whatever is published after `subscribe` returned.
+/// * A subscriber **must** get whatever is published on this node after `subscribe` returned, and
+///   what is published on another node from when `attend` resolved until its attendance is dropped.
+/// * What was published on this node **must not** come back to its own subscribers.
 pub trait Bus: fmt::Debug + Send + Sync + 'static {
     fn publish(&self, publication: Publication);
 
     /// Adds a subscriber for the rest of the process.
     fn subscribe(&self, subscriber: Arc<dyn Subscriber>);
+
+    /// Asks for what other nodes publish in a topic, for as long as the answer is kept. What is
+    /// told to many users at once ([`Topic::users`]) comes unasked.
+    fn attend<'a>(&'a self, topic: &'a Topic) -> Pending<'a, Result<Attendance, Deaf>>;
 }
+
+/// A future that a bus hands out; boxed so that the server can hold any bus.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Keeps a topic of other nodes coming. There may be many of one topic; the last one ends it.
+#[derive(Debug, Clone)]
+#[must_use = "dropping it ends the attendance"]
+pub struct Attendance {
+    _kept: Option<Arc<dyn fmt::Debug + Send + Sync>>,
+}
+
+impl Attendance {
+    /// Where there are no other nodes.
+    pub fn alone() -> Self {
+        Self { _kept: None }
+    }
+}
+
+/// Other nodes cannot be heard at the moment.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("other nodes cannot be heard: {0}")]
+pub struct Deaf(pub String);
 
 /// Where publications come out of the bus: the hub of a node.
 pub trait Subscriber: fmt::Debug + Send + Sync + 'static {
     /// **Must** return quickly and **must not** publish: the publisher is waiting.
     fn on_publication(&self, publication: Publication);
+
+    /// What another node published in one topic since its last message, in its order. The same
+    /// rules.
+    fn on_message(&self, publications: Vec<Publication>) {
+        publications.into_iter().for_each(|publication| self.on_publication(publication));
+    }
+
+    /// The last number that another node has given in a topic, told again each second: whoever
+    /// knows less has missed a message.
+    fn on_top(&self, _topic: &Topic, _epoch: u64, _seq: u64) {}
+
+    /// Messages of other nodes may have been lost, in any topic.
+    fn on_interruption(&self) {}
 }
