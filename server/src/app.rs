@@ -1,6 +1,7 @@
 //! The composition root: from the settings to a running server, and back to rest. The only file
 //! that names a journal's type.
 
+mod cluster;
 mod demo;
 pub mod draw_tool;
 pub mod journal_tool;

@@ -6,6 +6,7 @@ mod check;
 mod doc;
 mod load;
 
+pub mod cluster;
 pub mod journal;
 pub mod limits;
 pub mod uploads;
@@ -18,6 +19,7 @@ use confique::Config as Confique;
 use serde::{Deserialize, Serialize};
 
 pub use check::SECRET_BYTES_MIN;
+pub use cluster::Cluster;
 pub use doc::{Difference, differences, reference, template};
 pub use journal::Redis;
 pub use limits::Limits;
@@ -44,6 +46,10 @@ pub struct Config {
     /// Where what happened is made durable.
     #[config(nested)]
     pub journal: Journal,
+
+    /// Other nodes that share the journal.
+    #[config(nested)]
+    pub cluster: Cluster,
 
     /// Files that people send in chats: where they are kept, and how large and old they may be.
     #[config(nested)]

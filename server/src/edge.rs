@@ -9,6 +9,7 @@ pub mod guard;
 pub mod http;
 pub mod limits;
 pub mod listener;
+pub mod nodes;
 pub mod origin;
 pub mod page;
 pub mod proxy;

@@ -166,6 +166,27 @@ pub trait CommitSink: Send + Sync + 'static {
     fn passing(&self, shop: &ShopId, passing: Vec<Ephemeral>);
 }
 
+/// Where shops should run, as the node knows it.
+pub trait Placement: Send + Sync + 'static {
+    /// Whether a shop that nobody asked for, but that is due, is to be woken in this process.
+    fn is_here(&self, shop: &ShopId) -> bool;
+
+    /// The shop was given back because this process stops: another may have it at once.
+    fn released(&self, shop: &ShopId);
+}
+
+/// The placement of a process that shares its journal with nobody.
+#[derive(Debug, Clone, Copy)]
+pub struct Alone;
+
+impl Placement for Alone {
+    fn is_here(&self, _: &ShopId) -> bool {
+        true
+    }
+
+    fn released(&self, _: &ShopId) {}
+}
+
 /// The way in. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
@@ -180,8 +201,35 @@ impl Engine {
         journal: Arc<dyn Journal>,
         sink: Arc<dyn CommitSink>,
     ) -> Self {
-        let directory = directory::Directory::new(options, clock, journal, sink);
+        Self::start_among(options, clock, journal, sink, Arc::new(Alone))
+    }
+
+    /// The same on a node among others.
+    pub fn start_among(
+        options: Options,
+        clock: Clock,
+        journal: Arc<dyn Journal>,
+        sink: Arc<dyn CommitSink>,
+        placement: Arc<dyn Placement>,
+    ) -> Self {
+        let directory = directory::Directory::new(options, clock, journal, sink, placement);
         Self { directory: directory::Directory::start(directory) }
+    }
+
+    /// Whether this process serves the shop now.
+    pub fn has(&self, shop: &ShopId) -> bool {
+        self.directory.has(shop)
+    }
+
+    /// The shops that this process serves now, each with the epoch of its lease.
+    pub fn served(&self) -> Vec<(ShopId, u64)> {
+        self.directory.served()
+    }
+
+    /// Resolves once this process serves the shop, or with what stands in the way: `Held` names the
+    /// server that has it.
+    pub async fn claim(&self, shop: &ShopId) -> Result<(), journal::Error> {
+        self.directory.claim(shop).await
     }
 
     /// Queues a command before it returns, so that whoever calls decides the order; the verdict

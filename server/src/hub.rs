@@ -35,7 +35,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use dashmap::DashMap;
 
-pub use crate::bus::{Class, Publication, Target, Topic};
+pub use crate::bus::{Attendance, Class, Publication, Target, Topic};
 pub use connection::{CLOSE_TOO_SLOW, Connection, ConnectionId, Stats};
 pub use directory::{Connections, NotAdmitted, Registration};
 pub use frame::Frame;

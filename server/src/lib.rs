@@ -8,6 +8,7 @@ pub mod telemetry;
 
 pub mod awaiting;
 pub mod bus;
+pub mod cluster;
 pub mod delivery;
 pub mod edge;
 pub mod engine;

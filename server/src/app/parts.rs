@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::cluster::{self, Among, Joined};
 use super::{demo, journal_tool, options, secret, uploads};
 use crate::awaiting;
 use crate::bus::{self, Bus};
@@ -26,13 +27,15 @@ use crate::edge::auth::{Minter, Verifier};
 use crate::edge::http::uploads::{Depot, Key};
 use crate::edge::limits::Limits;
 use crate::edge::listener::{Drained, Listener};
+use crate::edge::nodes::{self, Nodes};
 use crate::edge::origin::{Origin, Origins};
+use crate::edge::revoke::{self, Revoker};
 use crate::edge::seat::Seats;
 use crate::edge::seed::Sealer;
 use crate::edge::service::Service;
-use crate::edge::socket::{Goodbyes, PresenceKey, Pulses, Surroundings};
+use crate::edge::socket::{Goodbyes, OwnTopics, PresenceKey, Pulses, Surroundings};
 use crate::edge::upgrade::{self, Door};
-use crate::edge::{admin, auth, guard, http, page, reveal, revoke};
+use crate::edge::{admin, auth, guard, http, page, reveal};
 use crate::engine::Engine;
 use crate::hub::Hub;
 use crate::journal::memory::Memory;
@@ -48,6 +51,7 @@ pub(super) struct Parts {
     admin: (Listener, Router),
     engine: Engine,
     sockets: TaskTracker,
+    among: Option<Among>,
     failure: Option<watch::Receiver<Option<String>>>,
 }
 
@@ -74,32 +78,41 @@ impl Parts {
         tokio::spawn(keep_tokens(verifier.clone(), clock.clone()));
 
         let store = Store::open(config).await?;
+        let post = cluster::post(config, store.redis.as_ref(), &secret).await?;
         let bus: Arc<dyn Bus> = Arc::new(bus::Local::new());
         let delivery = Delivery::new(options::delivery(config), bus.clone(), clock.clone());
         let hub = Hub::new(options::hub(config)?, delivery.clone());
         bus.subscribe(hub.clone());
         tokio::spawn(delivery.clone().run());
         let (sink, wishes) = awaiting::watching(delivery);
-        let options = options::engine(config);
-        let engine = Engine::start(options, clock.clone(), store.journal.clone(), sink);
-        let pulses = Arc::new(Pulses::default());
-        tokio::spawn(pulse(hub.clone(), pulses.clone(), engine.clone(), shutdown.clone()));
+        let (options, journal) = (options::engine(config), store.journal.clone());
+        let placement = cluster::placement(post.as_ref());
+        let engine = Engine::start_among(options, clock.clone(), journal, sink, placement);
 
         let wait = Duration::from_millis(config.limits.timeouts.command_ms);
         let files = uploads::open(config, &clock)?;
         let asks = (engine.clone(), files.clone(), Sealer::derive(&secret)?);
         let service = Arc::new(Service::new(asks, clock, verifier, wait));
         tokio::spawn(reveal::run(service.clone(), wishes));
-        let revoking = revoke::router(service.clone(), hub.clone());
+        let nodes = Nodes::new(service.clone(), post.as_ref().map(|post| post.cluster.clone()));
+        let pulses = Arc::new(Pulses::default());
+        tokio::spawn(pulse(hub.clone(), pulses.clone(), nodes.clone()));
         if demo {
             demo::furnish(&service).await?;
         }
         let rates = Arc::new(Limits::new(edge_options::rates(config)));
         tokio::spawn(rates.clone().keep_swept());
+        let revoker = Arc::new(Revoker::new(service.clone(), hub.clone()));
+        let revoking = revoke::router(revoker.clone(), nodes.clone());
+        let among = post.map(|post| {
+            Among::new(post, nodes.clone(), (rates.clone(), revoker), Box::new(|_, _| None))
+        });
         let around = Arc::new(Surroundings {
             options: options::socket(config),
             service: service.clone(),
+            nodes: nodes.clone(),
             hub,
+            topics: Arc::new(OwnTopics),
             rates: rates.clone(),
             pulses,
             presence: PresenceKey::derive(&secret),
@@ -113,21 +126,23 @@ impl Parts {
         let door = Door { around, origins: origins.clone(), tasks: sockets.clone() };
         let state = http::ApiState {
             service: service.clone(),
+            nodes,
             options: options::http(config),
             rates: rates.clone(),
             uploads: Depot::new(files, options::depot(config), Key::derive(&secret)),
             shutdown: shutdown.clone(),
         };
         let guarding = edge_options::guard(config, http::render)?;
-        let (api, intake) = api(state, &origins);
+        let (api, intake) = api(state, &origins, among.as_ref());
         let minting = minter.map(|minter| demo::router(minter, service.clock().clone()));
         let router = api.merge(upgrade::router(door)).merge(page::router());
         let router = router.merge(minting.unwrap_or_default());
         let intake = guard::streamed(intake, guarding.clone(), rates.clone());
         let public = (listener, guard::guarded(router, guarding, rates).merge(intake));
-        let admin = admin_part(config, &store, revoking, metrics, &shutdown)?;
+        let tools = revoking.merge(cluster::tools(engine.clone(), among.as_ref()));
+        let admin = admin_part(config, &store, (tools, among.as_ref()), metrics, &shutdown)?;
         let failure = store.redb.as_ref().map(|redb| redb.failure());
-        Ok(Self { shutdown, public, admin, engine, sockets, failure })
+        Ok(Self { shutdown, public, admin, engine, sockets, among, failure })
     }
 
     pub(super) fn addresses(&self) -> anyhow::Result<(SocketAddr, SocketAddr)> {
@@ -150,10 +165,11 @@ impl Parts {
     /// Starts both listeners. The admin port outlives the public one, so that a drain can be seen.
     pub(super) fn start(self) -> Running {
         let admin_stop = CancellationToken::new();
-        let Self { shutdown, public, admin, engine, sockets, .. } = self;
+        let Self { shutdown, public, admin, engine, sockets, among, .. } = self;
+        let among = among.map(|among| among.start(admin_stop.clone()));
         let public = tokio::spawn(public.0.serve(public.1, shutdown.clone()));
         let admin = tokio::spawn(admin.0.serve(admin.1, admin_stop.clone()));
-        Running { shutdown, admin_stop, public, admin, engine, sockets }
+        Running { shutdown, admin_stop, public, admin, engine, sockets, among }
     }
 }
 
@@ -165,11 +181,18 @@ pub(super) struct Running {
     admin: JoinHandle<Drained>,
     engine: Engine,
     sockets: TaskTracker,
+    among: Option<Joined>,
 }
 
 impl Running {
-    /// Not ready, no more connections, clients told to move, what was decided made durable.
+    /// Not ready, shops given to other nodes where there are any, no more connections, clients
+    /// told to move, what was decided made durable.
     pub(super) async fn drain(self, within: Duration) {
+        if let Some(among) = &self.among
+            && among.may_hand_over().await
+        {
+            self.engine.stop().await;
+        }
         self.shutdown.cancel();
         let cut = ended(self.public, within).await.map_or(0, |drained| drained.cut);
         self.sockets.close();
@@ -178,6 +201,9 @@ impl Running {
         }
         self.engine.stop().await;
         self.admin_stop.cancel();
+        if let Some(among) = self.among {
+            among.leave().await;
+        }
         ended(self.admin, within).await;
         tracing::info!(cut, "stopped");
     }
@@ -242,10 +268,15 @@ fn public_listener(config: &Config, cores: NonZero<usize>) -> anyhow::Result<Lis
 }
 
 /// What is asked over HTTP, and apart from it what is streamed.
-fn api(state: http::ApiState, origins: &Origins) -> (Router, Router) {
+fn api(state: http::ApiState, origins: &Origins, among: Option<&Among>) -> (Router, Router) {
     let state = Arc::new(state);
     let from_origins = |routes| guard::from_origins(routes, origins.clone(), http::render);
-    let api = from_origins(http::router(state.clone())).merge(http::documents());
+    let own = http::router(state.clone());
+    if let Some(among) = among {
+        among.serve(own.clone());
+    }
+    let api = nodes::forwarding(own, state.nodes.clone(), &state.options);
+    let api = from_origins(api).merge(http::documents());
     (api.merge(http::files(&state)), from_origins(http::intake(state)))
 }
 
@@ -263,7 +294,7 @@ fn origins(config: &Config, demo: bool, public: SocketAddr) -> anyhow::Result<Or
 fn admin_part(
     config: &Config,
     store: &Store,
-    revoking: Router,
+    (more, among): (Router, Option<&Among>),
     metrics: Metrics,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<(Listener, Router)> {
@@ -273,8 +304,9 @@ fn admin_part(
     let listener = Listener::bind(listening, Seats::new(places))
         .with_context(|| format!("cannot listen on {address}"))?;
     let readiness = admin::Readiness::default();
-    let draining = shutdown.clone();
-    readiness.check("draining", move || match draining.is_cancelled() {
+    let (draining, leaving) = (shutdown.clone(), among.map(Among::is_leaving));
+    let is_going = move || draining.is_cancelled() || leaving.as_ref().is_some_and(|it| it());
+    readiness.check("draining", move || match is_going() {
         true => Err("this node is going away".to_owned()),
         false => Ok(()),
     });
@@ -285,19 +317,17 @@ fn admin_part(
         // All servers lose it at once: none is better to send people to than this one.
         readiness.note("journal", redis.trouble());
     }
-    let tools = journal_tool::router(store.journal.clone(), store.redb.clone()).merge(revoking);
+    let tools = journal_tool::router(store.journal.clone(), store.redb.clone()).merge(more);
     let render = move || metrics.render();
     Ok((listener, admin::router(readiness, render, tools, public)))
 }
 
 /// Reports each room's viewers, likes and who watches to its shop, once a second.
-async fn pulse(hub: Arc<Hub>, pulses: Arc<Pulses>, engine: Engine, stop: CancellationToken) {
+async fn pulse(hub: Arc<Hub>, pulses: Arc<Pulses>, nodes: Arc<Nodes>) {
     let mut second = tokio::time::interval(Duration::from_secs(1));
     loop {
-        tokio::select! {
-            _ = second.tick() => pulses.report(&hub, &engine),
-            () = stop.cancelled() => return,
-        }
+        second.tick().await;
+        pulses.report(&hub, &nodes);
     }
 }
 

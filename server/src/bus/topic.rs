@@ -78,6 +78,16 @@ impl Topic {
         &self.0.text
     }
 
+    /// The shop whose topic it is; a user's own is no shop's.
+    pub fn shop(&self) -> Option<&ShopId> {
+        match self.target() {
+            Target::Room { shop, .. } | Target::Desk(shop) | Target::Conversation { shop, .. } => {
+                Some(shop)
+            }
+            Target::User(_) | Target::Users(_) => None,
+        }
+    }
+
     pub fn target(&self) -> &Target {
         &self.0.target
     }

@@ -10,6 +10,7 @@ use hawker_protocol::number::{Count, MessageLimit};
 use hawker_protocol::topic::CONVERSATION_EPOCH;
 use hawker_protocol::{Answer, Code, Push, Refusal, Topic, codec, push, reply, request};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::auth::Identity;
 use super::refusals;
@@ -40,7 +41,7 @@ pub(super) struct Page {
 }
 
 /// What somebody missed who comes back to a conversation.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Missed {
     pub(super) seq: u64,
     /// Otherwise he opens the conversation again.

@@ -121,6 +121,7 @@ use utoipa_axum::routes;
 
 use super::guard;
 use super::limits::Limits;
+use super::nodes::Nodes;
 use super::service::Service;
 
 pub use openapi::document;
@@ -138,6 +139,7 @@ pub struct Options {
 #[derive(Debug)]
 pub struct ApiState {
     pub service: Arc<Service>,
+    pub nodes: Arc<Nodes>,
     pub options: Options,
     pub rates: Arc<Limits>,
     pub uploads: uploads::Depot,

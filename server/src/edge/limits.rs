@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use hawker_domain::id::UserId;
 use hawker_domain::time::Millis;
+use hawker_protocol::Request;
 
 use super::proxy::limit_key;
 
@@ -192,6 +193,21 @@ impl Limits {
             upload: keyed(options.upload, &ticks),
             address: keyed(options.address, &ticks),
             options,
+        }
+    }
+
+    /// Counts a socket's request of a user: as one, and as what it is besides.
+    pub fn check_request(&self, user: &UserId, request: &Request) -> Result<(), Excess> {
+        self.check_user(user, Class::Request)?;
+        match request {
+            Request::RoomComment(_) => self.check_user(user, Class::Comment),
+            Request::SaleClaim(_) => self.check_user(user, Class::Claim),
+            Request::RoomJoin(_) | Request::DeskJoin(_) => self.check_user(user, Class::Join),
+            Request::RoomLike(_) => self.check_user(user, Class::Like),
+            Request::ChatSend(_) | Request::ChatFaq(_) | Request::DeskSend(_) => {
+                self.check_user(user, Class::Chat)
+            }
+            _ => Ok(()),
         }
     }
 

@@ -49,6 +49,31 @@ pub(super) struct Link {
     _left: DropGuard,
 }
 
+/// A link that stands.
+#[derive(Debug)]
+pub(super) struct Linked {
+    pub(super) link: Link,
+    pub(super) agent: AgentView,
+    /// Comes when the link is over though its socket is not.
+    pub(super) end: oneshot::Receiver<End>,
+}
+
+/// Why a link is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// Its agent logged out or was sent away.
+    Over,
+    /// The shop runs on this node no more: the link is to be made where it runs.
+    Moved,
+}
+
+/// What came of a word that is said until it is heard.
+enum Heard {
+    Outcome(Outcome),
+    GivenUp,
+    Elsewhere,
+}
+
 /// Sees one link through.
 struct Keeper {
     service: Arc<Service>,
@@ -106,7 +131,7 @@ impl Service {
         self: &Arc<Self>,
         shop: &ShopId,
         actor: Actor,
-    ) -> Result<(Link, AgentView), Refusal> {
+    ) -> Result<Linked, Refusal> {
         let left = CancellationToken::new();
         let keeper = Keeper {
             service: self.clone(),
@@ -118,27 +143,36 @@ impl Service {
         };
         let link = Link { _left: left.drop_guard() };
         let (first, answer) = oneshot::channel();
-        tokio::spawn(keeper.keep(first));
+        let (ended, end) = oneshot::channel();
+        tokio::spawn(keeper.keep(first, ended));
         let answer = tokio::time::timeout(self.command_timeout(), answer).await;
         let answer = answer.map_err(|_| Refusal::new(Code::Timeout))?;
         let agent = answer.unwrap_or(Err(Refusal::new(Code::Draining)))?;
-        Ok((link, agent))
+        Ok(Linked { link, agent, end })
+    }
+}
+
+impl Link {
+    /// The same for a link that is kept until `left`.
+    pub(super) fn until(left: DropGuard) -> Self {
+        Self { _left: left }
     }
 }
 
 impl Keeper {
-    async fn keep(self, first: First) {
+    async fn keep(self, first: First, ended: oneshot::Sender<End>) {
         metrics::gauge!("hawker_desk_links").increment(1.0);
-        self.follow(first).await;
+        // Whoever has dropped the link does not wait for its end.
+        let _ = ended.send(self.follow(first).await);
         metrics::gauge!("hawker_desk_links").decrement(1.0);
         let agent = (self.shop.clone(), self.actor.user.clone());
         self.service.links().leave(&agent, &self.logged_out);
     }
 
-    async fn follow(&self, first: First) {
+    async fn follow(&self, first: First) -> End {
         let engine = self.service.engine();
         // Before it is asked: a reign that begins in between is followed by another word.
-        let Ok(mut reigns) = engine.reigns(&self.shop) else { return };
+        let Ok(mut reigns) = engine.reigns(&self.shop) else { return End::Moved };
         let mut reign = *reigns.borrow_and_update();
         let linked = self.submit(self.connect()).await;
         let is_refused = matches!(linked, Ok(Outcome::Refused(_)));
@@ -146,22 +180,25 @@ impl Keeper {
         // Whoever asked may have gone: then the link ends at once.
         let _ = first.send(told(linked));
         if is_refused {
-            return;
+            return End::Over;
         }
         while is_linked && self.next_reign(&mut reigns, reign).await {
-            let Ok(again) = engine.reigns(&self.shop) else { return };
+            let Ok(again) = engine.reigns(&self.shop) else { return End::Moved };
             reigns = again;
             reign = *reigns.borrow_and_update();
             metrics::counter!("hawker_desk_links_renewed_total").increment(1);
             match self.persist(&self.connect(), &self.left).await {
-                Some(Outcome::Accepted(_)) => {}
-                Some(Outcome::Refused(_)) => return,
-                None => break,
+                Heard::Outcome(Outcome::Accepted(_)) => {}
+                Heard::Outcome(Outcome::Refused(_)) => return End::Over,
+                Heard::Elsewhere => return End::Moved,
+                Heard::GivenUp => break,
             }
         }
         if !self.logged_out.is_cancelled() {
+            // A shop that moved on has lost all links of this node by itself.
             let _ = self.persist(&self.disconnect(), &CancellationToken::new()).await;
         }
+        End::Over
     }
 
     /// Whether the shop was read anew; `false` when the link is over.
@@ -175,22 +212,18 @@ impl Keeper {
         }
     }
 
-    /// Asks until there is an answer; `None` if it is given up or the server stops.
-    async fn persist(
-        &self,
-        command: &DeskCommand,
-        given_up: &CancellationToken,
-    ) -> Option<Outcome> {
+    /// Asks until there is an answer.
+    async fn persist(&self, command: &DeskCommand, given_up: &CancellationToken) -> Heard {
         let mut pause = PAUSE_MIN;
         loop {
             match self.submit(command.clone()).await {
-                Ok(outcome) => return Some(outcome),
-                Err(engine::Error::Stopping) => return None,
+                Ok(outcome) => return Heard::Outcome(outcome),
+                Err(engine::Error::Stopping | engine::Error::Elsewhere) => return Heard::Elsewhere,
                 Err(error) => tracing::debug!(shop = %self.shop, %error, "a link waits"),
             }
             tokio::select! {
-                () = given_up.cancelled() => return None,
-                () = self.logged_out.cancelled() => return None,
+                () = given_up.cancelled() => return Heard::GivenUp,
+                () = self.logged_out.cancelled() => return Heard::GivenUp,
                 () = tokio::time::sleep(pause) => {}
             }
             pause = (pause * 2).min(PAUSE_MAX);

@@ -11,7 +11,8 @@ use hawker_domain::id::{CommandId, OrderId, RoomId, SaleId, ShopId, UserId};
 use hawker_domain::rejection::Rejection;
 use hawker_domain::shop::Shop;
 use hawker_domain::time::{Millis, SpanMs};
-use hawker_domain::view::{Change, OrderState, OrderView, SaleView};
+use hawker_domain::view::{Change, OrderState, OrderView, RoomState, SaleView};
+use hawker_protocol::object::Me;
 use hawker_protocol::{Answer, Code, Refusal, Request, RequestId, codec, reply, request};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
@@ -49,6 +50,8 @@ pub struct Service {
 pub struct Caller<'a> {
     pub identity: &'a Identity,
     pub present_ms: SpanMs,
+    /// How long a command may wait before it is decided.
+    pub within: Duration,
 }
 
 impl Service {
@@ -93,16 +96,17 @@ impl Service {
         self: &Arc<Self>,
         caller: Caller<'_>,
         request: Request,
-    ) -> impl Future<Output = Result<Answer, Refusal>> + Send + 'static {
+    ) -> impl Future<Output = Result<Answer, Refusal>> + Send + use<> {
         let names_file = wire::named_upload(&request).is_some();
         let begun = (!names_file).then(|| self.begin(caller, &request, None));
         let (service, identity) = (self.clone(), caller.identity.clone());
+        let within = caller.within;
         async move {
             let begun = match begun {
                 Some(begun) => begun?,
                 None => {
                     let file = service.named_file(&identity, &request).await?;
-                    let caller = Caller { identity: &identity, present_ms: SpanMs(0) };
+                    let caller = Caller { identity: &identity, present_ms: SpanMs(0), within };
                     service.begin(caller, &request, file.as_ref())?
                 }
             };
@@ -189,7 +193,7 @@ impl Service {
             actor: Actor { user: identity.user.clone(), role },
             command: translated.command,
             identity: named,
-            deadline: Instant::now() + self.command_timeout,
+            deadline: Instant::now() + caller.within.min(self.command_timeout),
             shop,
         };
         Ok(Prepared::Command(Box::new(submission)))
@@ -207,6 +211,51 @@ impl Service {
             tracing::error!(%error, "a draw cannot be promised");
             Refusal::new(Code::Internal)
         })
+    }
+
+    /// Whether somebody may enter a room, and what is his in the shop.
+    pub(super) async fn entrance(
+        &self,
+        identity: &Identity,
+        shop: &ShopId,
+        room: &RoomId,
+    ) -> Result<Me, Refusal> {
+        let (user, room) = (identity.user.clone(), room.clone());
+        let found = self.ask(shop, move |shop, now| {
+            let state = shop.room_state(&room).ok_or(Refusal::new(Code::RoomUnknown))?;
+            let banned = shop.check_not_banned(&room, &user, now);
+            banned.map_err(|rejection| wire::rejection_refusal(&rejection))?;
+            let muted_until = shop.muted_until(&room, &user, now);
+            Ok::<_, Refusal>((state, shop.buyer_view(&user), muted_until))
+        });
+        let (state, buyer, muted_until) = found.await??;
+        match state {
+            RoomState::Ended => Err(Refusal::new(Code::RoomEnded)),
+            RoomState::Scheduled | RoomState::Live | RoomState::Paused => {
+                let mut me = wire::buyer(&buyer);
+                me.muted_until = muted_until.map(wire::at);
+                Ok(me)
+            }
+        }
+    }
+
+    /// Whether somebody works for the shop: he may have been dismissed since his token was made.
+    pub(super) async fn serves(&self, identity: &Identity, shop: &ShopId) -> Result<(), Refusal> {
+        self.ask_for(shop, identity, wire::STAFF, |_, _| ()).await
+    }
+
+    /// The number of the last message of a conversation, for the staff.
+    pub(super) async fn last_message(
+        &self,
+        identity: &Identity,
+        shop: &ShopId,
+        buyer: &UserId,
+    ) -> Result<u64, Refusal> {
+        let asks = buyer.clone();
+        let found = self.ask_for(shop, identity, wire::STAFF, move |shop, _| {
+            shop.conversation_view(&asks).map(|view| view.seq)
+        });
+        found.await?.ok_or(Refusal::new(Code::ConversationUnknown))
     }
 
     /// Answers a request that changes nothing.

@@ -13,22 +13,27 @@ mod seats;
 mod tests;
 
 use std::convert::Infallible;
+use std::fmt;
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use hawker_protocol::{CloseCode, codec};
+use hawker_domain::id::UserId;
+use hawker_protocol::{CloseCode, Refusal, codec};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 use super::auth::Identity;
 use super::limits::Limits as Rates;
+use super::nodes::Nodes;
 use super::seat::Seat;
 use super::service::Service;
-use crate::hub::{Connection, Connections, Hub, Inbound, ReadEnd, Reader, Utf8Bytes};
+use crate::hub::{
+    Attendance, Connection, Connections, Hub, Inbound, ReadEnd, Reader, Topic, Utf8Bytes,
+};
 use conversation::Conversation;
 use greeting::Greeting;
 use replies::Replies;
@@ -65,12 +70,39 @@ impl Default for Options {
 pub struct Surroundings {
     pub options: Options,
     pub service: Arc<Service>,
+    pub nodes: Arc<Nodes>,
     pub hub: Arc<Hub>,
+    pub topics: Arc<dyn Topics>,
     pub rates: Arc<Rates>,
     pub pulses: Arc<Pulses>,
     pub presence: PresenceKey,
     pub drain: CancellationToken,
     pub goodbyes: Goodbyes,
+}
+
+/// What has to be heard before somebody can be told: the topics of other nodes.
+pub trait Topics: fmt::Debug + Send + Sync + 'static {
+    /// Resolves when the hub can answer joins and resumes of the topic.
+    fn ready<'a>(&'a self, topic: &'a Topic) -> Pending<'a, Result<(), Refusal>>;
+
+    /// Brings what other nodes say to a user, for as long as the answer is kept.
+    fn attend<'a>(&'a self, user: &'a UserId) -> Pending<'a, Option<Attendance>>;
+}
+
+type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The topics of a node that is alone: the hub has them all.
+#[derive(Debug, Clone, Copy)]
+pub struct OwnTopics;
+
+impl Topics for OwnTopics {
+    fn ready<'a>(&'a self, _: &'a Topic) -> Pending<'a, Result<(), Refusal>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn attend<'a>(&'a self, _: &'a UserId) -> Pending<'a, Option<Attendance>> {
+        Box::pin(std::future::ready(None))
+    }
 }
 
 /// Connections that end take turns: when thousands are lost at once, rooms and shops that have
@@ -175,7 +207,7 @@ async fn greet(
 
 async fn talk(reader: &mut Reader, conversation: &mut Conversation) -> ReadEnd {
     loop {
-        reader.wake_at(Instant::now() + conversation.until_cut_off());
+        reader.wake_at(Instant::now() + conversation.until_due());
         let next = next(reader, conversation).await;
         let code = match next {
             Ok(Stimulus::Answered) => {
@@ -186,12 +218,18 @@ async fn talk(reader: &mut Reader, conversation: &mut Conversation) -> ReadEnd {
                 Ok(()) => continue,
                 Err(code) => code,
             },
+            Ok(Stimulus::Due) if conversation.is_to_leave() => CloseCode::Restart,
             Ok(Stimulus::Due) => CloseCode::TokenExpired,
+            // Other nodes have its shops: it is served until it is its turn to move.
+            Ok(Stimulus::Drain) if conversation.may_stay() => {
+                conversation.on_drain();
+                continue;
+            }
             Ok(Stimulus::Drain) => CloseCode::Restart,
             Err(end) => return end,
         };
         conversation.on_replies();
-        if code == CloseCode::Restart {
+        if code == CloseCode::Restart && !conversation.is_to_leave() {
             conversation.on_drain();
         }
         return close(reader, code).await;
@@ -203,12 +241,13 @@ async fn answer(conversation: &mut Conversation, message: Utf8Bytes) -> Result<(
     let drain = conversation.around.drain.clone();
     for parsed in codec::parse_frame(&message) {
         let expiry = tokio::time::sleep(conversation.until_cut_off());
+        let may_stay = conversation.may_stay();
         let (replies, connection) = conversation.outgoing();
         tokio::select! {
             biased;
             outcome = conversation.on_parsed(parsed) => outcome?,
             () = expiry => return Err(CloseCode::TokenExpired),
-            () = drain.cancelled() => return Err(CloseCode::Restart),
+            () = drain.cancelled(), if !may_stay => return Err(CloseCode::Restart),
             never = send_meanwhile(replies, connection) => match never {},
         }
     }
@@ -229,6 +268,14 @@ async fn send_meanwhile(replies: Option<Arc<Replies>>, connection: Arc<Connectio
 trait Inputs {
     fn drain(&self) -> &CancellationToken;
 
+    fn is_drained(
+        &self,
+        cx: &mut Context<'_>,
+        drained: Pin<&mut WaitForCancellationFuture<'_>>,
+    ) -> bool {
+        drained.poll(cx).is_ready()
+    }
+
     fn poll_answered(&self, cx: &mut Context<'_>) -> Poll<()>;
 }
 
@@ -244,6 +291,15 @@ impl Inputs for Surroundings {
 }
 
 impl Inputs for Conversation {
+    /// Heard once.
+    fn is_drained(
+        &self,
+        cx: &mut Context<'_>,
+        drained: Pin<&mut WaitForCancellationFuture<'_>>,
+    ) -> bool {
+        !self.is_told_to_leave() && drained.poll(cx).is_ready()
+    }
+
     fn drain(&self) -> &CancellationToken {
         &self.around.drain
     }
@@ -257,7 +313,7 @@ impl Inputs for Conversation {
 async fn next(reader: &mut Reader, other: &impl Inputs) -> Result<Stimulus, ReadEnd> {
     let mut drained = pin!(other.drain().cancelled());
     poll_fn(|cx| {
-        if drained.as_mut().poll(cx).is_ready() {
+        if other.is_drained(cx, drained.as_mut()) {
             return Poll::Ready(Ok(Stimulus::Drain));
         }
         if other.poll_answered(cx).is_ready() {

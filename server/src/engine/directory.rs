@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use super::mailbox::{Inbox, Mailbox, Pulses, Returned, Work, mailbox};
 use super::recovery::recover;
 use super::shop_task::{Doors, Ended, Surroundings, serve, turn_away};
-use super::{CommitSink, Error, Options};
+use super::{CommitSink, Error, Options, Placement};
 use crate::clock::Clock;
 use crate::journal::{self, Journal, Version};
 
@@ -26,8 +26,12 @@ const DUE_SHOPS_MAX: usize = 256;
 /// Between two attempts to read a shop: a journal that is down is not asked in a tight loop.
 const RELOAD_PAUSE: Duration = Duration::from_millis(100);
 
-/// A shop that somebody else has is asked for so often: it may be free the next moment.
-const HELD_PAUSE: Duration = Duration::from_millis(500);
+/// A shop that somebody else has is asked for so often while anybody wants it: it may be free the
+/// next moment.
+const HELD_PAUSE: Duration = Duration::from_millis(50);
+
+/// The longest pause before a journal that does not answer is asked again.
+const SILENT_PAUSE_MAX: Duration = Duration::from_millis(500);
 
 /// The longest pause, also for a shop that somebody has to mend first.
 const RELOAD_PAUSE_MAX: Duration = Duration::from_secs(5);
@@ -45,6 +49,8 @@ struct Entrance {
     pulses: Arc<Pulses>,
     versions: watch::Receiver<Version>,
     reigns: watch::Receiver<u64>,
+    /// Why the shop is not served, as long as it is not.
+    obstacles: watch::Receiver<Option<journal::Error>>,
 }
 
 /// When a shop's task panicked lately.
@@ -57,9 +63,10 @@ impl Directory {
         clock: Clock,
         journal: Arc<dyn Journal>,
         sink: Arc<dyn CommitSink>,
+        placement: Arc<dyn Placement>,
     ) -> Self {
-        let stop = CancellationToken::new();
-        let around = Surroundings { options: Arc::new(options), clock, journal, sink, stop };
+        let (options, stop) = (Arc::new(options), CancellationToken::new());
+        let around = Surroundings { options, clock, journal, sink, placement, stop };
         Self { around, shops: DashMap::new(), tasks: TaskTracker::new() }
     }
 
@@ -108,6 +115,50 @@ impl Directory {
         Ok(self.entrance(shop)?.reigns)
     }
 
+    /// Whether the shop is served here now.
+    pub(super) fn has(&self, shop: &ShopId) -> bool {
+        self.shops.get(shop).is_some_and(|entrance| *entrance.reigns.borrow() != 0)
+    }
+
+    /// The shops that are served here now, and under which reign.
+    pub(super) fn served(&self) -> Vec<(ShopId, u64)> {
+        let reign = |entrance: &Entrance| *entrance.reigns.borrow();
+        let all = self.shops.iter().map(|entry| (entry.key().clone(), reign(entry.value())));
+        all.filter(|(_, reign)| *reign != 0).collect()
+    }
+
+    /// Wakes the shop and waits until it is served here, or until something stands in the way.
+    pub(super) async fn claim(self: &Arc<Self>, shop: &ShopId) -> Result<(), journal::Error> {
+        let stopping = || journal::Error::Unavailable(Error::Stopping.to_string());
+        loop {
+            let Entrance { mailbox, mut reigns, mut obstacles, .. } =
+                self.entrance(shop).map_err(|_| stopping())?;
+            // Asked for, so that it is tried again soon where it is not served.
+            match mailbox.post(Work::Wake) {
+                Ok(()) | Err(Returned::Full(_)) => {}
+                Err(Returned::Gone(_)) => {
+                    self.forget(shop, &mailbox);
+                    continue;
+                }
+            }
+            tokio::select! {
+                biased;
+                served = reigns.wait_for(|reign| *reign != 0) => {
+                    if served.is_ok() {
+                        return Ok(());
+                    }
+                }
+                obstacle = obstacles.wait_for(Option::is_some) => {
+                    if let Ok(Some(error)) = obstacle.as_deref() {
+                        return Err(error.clone());
+                    }
+                }
+            }
+            // It has left memory meanwhile.
+            self.forget(shop, &mailbox);
+        }
+    }
+
     pub(super) async fn stop(&self) {
         self.around.stop.cancel();
         self.tasks.close();
@@ -131,13 +182,15 @@ impl Directory {
         let pulses = Arc::new(Pulses::default());
         let (version, versions) = watch::channel(0);
         let (reign, reigns) = watch::channel(0);
+        let (obstacle, obstacles) = watch::channel(None);
         let doors = Doors {
             inbox: Arc::new(inbox),
             pulses: pulses.clone(),
             versions: version,
             reigns: reign,
+            obstacle,
         };
-        let entrance = Entrance { mailbox: mailbox.clone(), pulses, versions, reigns };
+        let entrance = Entrance { mailbox: mailbox.clone(), pulses, versions, reigns, obstacles };
         self.tasks.spawn(supervise(self.clone(), shop.clone(), mailbox, doors));
         entrance
     }
@@ -160,7 +213,9 @@ async fn supervise(directory: Arc<Directory>, shop: ShopId, mailbox: Mailbox, do
     metrics::gauge!("hawker_shops_loaded").increment(1.0);
     loop {
         let run = tokio::spawn(recover_and_serve(around.clone(), doors.clone(), shop.clone()));
-        match run.await {
+        let ended = run.await;
+        doors.reigns.send_replace(0);
+        match ended {
             Ok(Ended::Idle | Ended::Stopped) => break,
             Ok(Ended::Reload(error)) => {
                 tracing::warn!(%shop, %error, "the shop is read again from the journal");
@@ -169,6 +224,7 @@ async fn supervise(directory: Arc<Directory>, shop: ShopId, mailbox: Mailbox, do
             }
             Ok(Ended::Unread(error)) => {
                 let (pause, answer) = unread.note(&shop, &error);
+                doors.obstacle.send_replace(Some(error));
                 let was_asked = rest(around, &doors.inbox, pause, answer).await;
                 if !was_asked && answer == Error::Elsewhere {
                     break;
@@ -248,7 +304,7 @@ async fn wake_due_shops(directory: Arc<Directory>) {
 }
 
 fn wake(directory: &Arc<Directory>, shop: &ShopId) {
-    if directory.shops.contains_key(shop) {
+    if directory.shops.contains_key(shop) || !directory.around.placement.is_here(shop) {
         return;
     }
     if let Err(error) = directory.send(shop, Work::Wake) {
@@ -290,7 +346,7 @@ impl Unread {
         self.0 = self.0.saturating_add(1);
         match reason {
             "held" => (HELD_PAUSE, answer),
-            "unavailable" | "lease_lost" => (doubled.min(HELD_PAUSE), answer),
+            "unavailable" | "lease_lost" => (doubled.min(SILENT_PAUSE_MAX), answer),
             _ => (doubled.min(RELOAD_PAUSE_MAX), answer),
         }
     }

@@ -23,7 +23,7 @@ use super::mailbox::{Inbox, Pulses, Reply, Work};
 use super::recovery::{Loaded, Recovered};
 use super::remembered::{Known, Place, Remembered};
 use super::snapshot::{self, Memory};
-use super::{CommitSink, Error, Options, Submission};
+use super::{CommitSink, Error, Options, Placement, Submission};
 use crate::clock::Clock;
 use crate::journal::{self, Batch, Committed, Journal, Lease, Position, Verified, Version};
 
@@ -37,6 +37,7 @@ pub(super) struct Surroundings {
     pub(super) clock: Clock,
     pub(super) journal: Arc<dyn Journal>,
     pub(super) sink: Arc<dyn CommitSink>,
+    pub(super) placement: Arc<dyn Placement>,
     pub(super) stop: CancellationToken,
 }
 
@@ -47,6 +48,7 @@ pub(super) struct Doors {
     pub(super) pulses: Arc<Pulses>,
     pub(super) versions: watch::Sender<Version>,
     pub(super) reigns: watch::Sender<u64>,
+    pub(super) obstacle: watch::Sender<Option<journal::Error>>,
 }
 
 /// Why a shop's task came to its end.
@@ -132,6 +134,7 @@ pub(super) async fn serve(around: Surroundings, doors: Doors, recovered: Recover
         saving: None,
     };
     task.lose_links();
+    task.doors.obstacle.send_replace(None);
     // Whoever hears of it finds his link lost already, and asks after that.
     task.doors.reigns.send_replace(epoch);
     task.run().await
@@ -461,6 +464,7 @@ impl ShopTask {
         }
         if let Some(leaving) = self.leave() {
             leaving.await;
+            self.around.placement.released(self.shop.id());
         }
         Ended::Stopped
     }

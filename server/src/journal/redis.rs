@@ -2,6 +2,7 @@
 //! compare before they write. Owns the keys and the verdicts; never decides who should have a shop.
 
 mod checks;
+mod members;
 mod node;
 mod reads;
 mod script;

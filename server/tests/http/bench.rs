@@ -21,6 +21,7 @@ use hawker_server::edge::auth::{self, Grant, Minter, Verifier};
 use hawker_server::edge::http::uploads::{Depot, Key};
 use hawker_server::edge::http::{ApiState, Options, document, documents, files, intake, router};
 use hawker_server::edge::limits::Limits;
+use hawker_server::edge::nodes::Nodes;
 use hawker_server::edge::seed::Sealer;
 use hawker_server::edge::service::{Caller, Service};
 use hawker_server::engine::{self, CommandIdentity, CommitSink, Engine, Outcome, Submission};
@@ -249,6 +250,7 @@ pub(crate) fn with_files(rules: FileRules) -> Bench {
     let rates = Arc::new(Limits::new(edge_options::rates(&Config::defaults().unwrap())));
     let state = Arc::new(ApiState {
         service: service.clone(),
+        nodes: Nodes::new(service.clone(), None),
         options,
         rates,
         uploads: depot(store, &rules),
@@ -328,7 +330,11 @@ impl Bench {
         let (_, request) = parse_frame(&line.to_string()).next().unwrap().unwrap();
         let token = token(user, &[role], &["acme"]);
         let identity = self.service.verifier().verify(&token).unwrap();
-        let caller = Caller { identity: &identity, present_ms: SpanMs(0) };
+        let caller = Caller {
+            identity: &identity,
+            present_ms: SpanMs(0),
+            within: self.service.command_timeout(),
+        };
         self.service.perform(caller, request).await
     }
 

@@ -70,6 +70,15 @@ impl Site {
         site
     }
 
+    /// The same for a node among others.
+    pub(crate) fn among(url: &str) -> Self {
+        let site = Self::on_redis(url);
+        let config = std::fs::read_to_string(site.config()).unwrap();
+        let cluster = "\n[cluster]\nlisten = \"127.0.0.1:0\"\n";
+        std::fs::write(site.config(), config + cluster).unwrap();
+        site
+    }
+
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -228,6 +237,12 @@ impl Server {
     /// What the operators' port says.
     pub(crate) async fn admin(&self, path: &str) -> Answer {
         send(self.admin, &format!("GET {path}"), "", b"").await
+    }
+
+    /// Whether the shop `acme` runs on this node.
+    pub(crate) async fn has_shop(&self) -> bool {
+        let told = self.admin("/cluster").await.body;
+        told["shops"].as_array().unwrap().iter().any(|it| it["shop"] == "acme")
     }
 
     /// The shop `acme` with 100 `red` in free stock and the live room `r1` of `sue`.

@@ -12,6 +12,7 @@ mod conversation;
 mod desk;
 mod desk_http;
 mod hawker;
+mod nodes;
 mod redis;
 #[path = "../../src/journal/redis/redis_server.rs"]
 mod redis_server;

@@ -85,11 +85,16 @@ pub(crate) async fn sell(server: &Server, sale: &str) {
 
 /// Everybody claims at once; what they learn comes as they learn it.
 pub(crate) async fn rush(server: &Server, sale: &str) -> mpsc::Receiver<Learned> {
+    rush_over(&[server], sale).await
+}
+
+/// The same over several nodes in turns.
+pub(crate) async fn rush_over(servers: &[&Server], sale: &str) -> mpsc::Receiver<Learned> {
     let (tell, learned) = mpsc::channel(BUYERS);
     let mut clients = Vec::new();
     for number in 0..BUYERS {
         let buyer = format!("b{number}");
-        let mut client = server.buyer(&buyer).await;
+        let mut client = servers[number % servers.len()].buyer(&buyer).await;
         client.join().await;
         clients.push((client, buyer));
     }

@@ -7,7 +7,7 @@ use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 
 pub(crate) const SECRET: &str = "0123456789-abcdefghij-ABCDEFGHIJ";
-const OTHER_SECRET: &str = "another-secret-of-thirty-two-bytes";
+pub(crate) const OTHER_SECRET: &str = "another-secret-of-thirty-two-bytes";
 
 pub(crate) fn buyer(user: &str) -> String {
     of(&[&format!("sub={user}")])

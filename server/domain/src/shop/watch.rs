@@ -32,7 +32,7 @@ const VIEWERS_MAX: usize = 500_000;
 const BUYERS_A_DEVICE: usize = 2;
 
 /// What a node saw of one connection of a buyer in a room.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WatchMark {
     pub buyer: UserId,
     /// A number of the edge's, unique among the connections of the buyer.
@@ -43,7 +43,7 @@ pub struct WatchMark {
     pub device: Option<u64>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Seen {
     /// Joined, or went on watching by hand: this room is the one that counts now.
     Began,

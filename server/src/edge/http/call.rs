@@ -243,7 +243,8 @@ impl Call {
 
     /// Its answer, for those who show it in another form.
     pub(super) async fn answer(&self, request: impl Into<Asked>) -> Result<Answer, Refusal> {
-        let caller = Caller { identity: &self.identity, present_ms: SpanMs(0) };
+        let within = self.state.service.command_timeout();
+        let caller = Caller { identity: &self.identity, present_ms: SpanMs(0), within };
         self.state.service.perform(caller, request.into()).await
     }
 

@@ -3,30 +3,35 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hawker_domain::id::ShopId;
 use hawker_domain::shop::{Seen, WatchMark};
 use hawker_domain::time::{Millis, SpanMs};
-use hawker_domain::view::{BuyerView, RoomState};
 use hawker_protocol::codec::{self, Parsed};
 use hawker_protocol::number::EpochMs;
+use hawker_protocol::object::Me;
 use hawker_protocol::{CloseCode, Code, Id, Push, Refusal, Request, RequestId};
 use hawker_protocol::{push, reply, request};
 use serde_json::value::RawValue;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::Surroundings;
 use super::desks::Desks;
-use super::replies::Replies;
+use super::replies::{Place, Replies};
 use super::seats::Seats;
 use crate::edge::auth::Identity;
-use crate::edge::limits::{Class, Excess, Excesses, Verdict};
+use crate::edge::limits::{Excesses, Verdict};
 use crate::edge::link::Link;
 use crate::edge::service::{Caller, Prepared, hash_of, wire_auth};
 use crate::hub::Topic;
-use crate::hub::{Connection, Frame, Registration, Resumed};
+use crate::hub::{Attendance, Connection, Frame, Registration, Resumed};
 use crate::wire;
 
 /// Rooms one connection may be in at a time: a viewer is in one, a manager's console in a few.
 const ROOMS_MAX: usize = 16;
+
+/// Clients that were told to move open their next connection before this one is closed.
+const LEAVE_SLACK: Duration = Duration::from_secs(2);
 
 pub(super) struct Conversation {
     pub(super) around: Arc<Surroundings>,
@@ -37,6 +42,10 @@ pub(super) struct Conversation {
     replies: Option<Arc<Replies>>,
     /// There from the first desk or watched conversation on.
     pub(super) desks: Option<Box<Desks>>,
+    /// What other nodes say to the user comes as long as this is kept.
+    heard: Option<Attendance>,
+    /// When it is its turn to move to another node; set once it was told.
+    leaves_at: Option<Instant>,
     lately: Option<Box<Lately>>,
 }
 
@@ -45,13 +54,6 @@ pub(super) struct Conversation {
 struct Lately {
     excesses: Excesses,
     errors: Excesses,
-}
-
-/// What a shop knows of somebody who wants to enter a room.
-struct Entry {
-    state: RoomState,
-    buyer: BuyerView,
-    muted_until: Option<Millis>,
 }
 
 impl Conversation {
@@ -67,6 +69,8 @@ impl Conversation {
             seats: Seats::default(),
             replies: None,
             desks: None,
+            heard: None,
+            leaves_at: None,
             lately: None,
         }
     }
@@ -91,6 +95,32 @@ impl Conversation {
         Duration::from_millis(end.since(self.now()).0)
     }
 
+    /// Until the next thing that time alone brings.
+    pub(super) fn until_due(&self) -> Duration {
+        let leaves_in = self.leaves_at.map(|at| at.saturating_duration_since(Instant::now()));
+        leaves_in.map_or(self.until_cut_off(), |leaves_in| leaves_in.min(self.until_cut_off()))
+    }
+
+    /// Whether it was told to move.
+    pub(super) fn is_told_to_leave(&self) -> bool {
+        self.leaves_at.is_some()
+    }
+
+    /// Whether it is its turn.
+    pub(super) fn is_to_leave(&self) -> bool {
+        self.leaves_at.is_some_and(|at| at <= Instant::now())
+    }
+
+    /// Whether other nodes serve what this one served, so that a drain ends nothing at once.
+    pub(super) fn may_stay(&self) -> bool {
+        self.around.nodes.has_successors()
+    }
+
+    /// Hears what other nodes say to the user.
+    pub(super) async fn attend(&mut self) {
+        self.heard = self.around.topics.attend(&self.identity.user).await;
+    }
+
     pub(super) async fn on_parsed(&mut self, parsed: Parsed) -> Result<(), CloseCode> {
         let (id, request) = match parsed {
             Ok(request) => request,
@@ -104,7 +134,7 @@ impl Conversation {
                 };
             }
         };
-        if let Err(excess) = self.check_rates(&request) {
+        if let Err(excess) = self.around.rates.check_request(&self.identity.user, &request) {
             let refusal = Refusal::new(Code::RateLimited).retry_after_ms(excess.retry_after_ms);
             self.refuse(Some(id), &refusal);
             let (options, now) = (self.around.rates.options(), self.now());
@@ -116,21 +146,6 @@ impl Conversation {
         }
         self.on_request(id, request).await;
         Ok(())
-    }
-
-    fn check_rates(&self, request: &Request) -> Result<(), Excess> {
-        let (rates, user) = (&self.around.rates, &self.identity.user);
-        rates.check_user(user, Class::Request)?;
-        match request {
-            Request::RoomComment(_) => rates.check_user(user, Class::Comment),
-            Request::SaleClaim(_) => rates.check_user(user, Class::Claim),
-            Request::RoomJoin(_) | Request::DeskJoin(_) => rates.check_user(user, Class::Join),
-            Request::RoomLike(_) => rates.check_user(user, Class::Like),
-            Request::ChatSend(_) | Request::ChatFaq(_) | Request::DeskSend(_) => {
-                rates.check_user(user, Class::Chat)
-            }
-            _ => Ok(()),
-        }
     }
 
     async fn on_request(&mut self, id: RequestId, request: Request) {
@@ -165,11 +180,16 @@ impl Conversation {
             },
             _ => SpanMs(0),
         };
-        let caller = Caller { identity: &self.identity, present_ms };
+        let place = Replies::expect(&replies, id);
+        let shop = request.shop().map(wire::shop_id);
+        if let Some(shop) = shop.filter(|shop| !self.around.nodes.is_here(shop)) {
+            return self.on_elsewhere(id, request, (shop, present_ms), place).await;
+        }
+        let within = self.around.service.command_timeout();
+        let caller = Caller { identity: &self.identity, present_ms, within };
         let service = &self.around.service;
         let file = service.named_file(&self.identity, &request).await;
         let prepared = file.and_then(|file| service.prepare(caller, &request, file.as_ref()));
-        let place = Replies::expect(&replies, id);
         match prepared {
             Ok(Prepared::Command(submission)) if matches!(request, Request::DeskLogOut(_)) => {
                 let verdict = service.engine().submit(*submission);
@@ -190,6 +210,25 @@ impl Conversation {
             }
             Err(refusal) => place.answer(Err(refusal)),
         }
+    }
+
+    /// The shop runs on another node, or has to be taken first. What is asked next waits until this
+    /// is on its way.
+    async fn on_elsewhere(
+        &self,
+        id: RequestId,
+        request: Request,
+        (shop, present_ms): (ShopId, SpanMs),
+        place: Place,
+    ) {
+        let (sent, is_sent) = oneshot::channel();
+        let (nodes, identity) = (self.around.nodes.clone(), self.identity.clone());
+        tokio::spawn(async move {
+            let line = nodes.request(&shop, (identity, present_ms), (id, request), sent);
+            place.line(line.await);
+        });
+        // Without a word it is answered already.
+        let _ = is_sent.await;
     }
 
     /// Where answers come in that are on their way.
@@ -236,8 +275,8 @@ impl Conversation {
 
     async fn on_join(&mut self, id: RequestId, join: &request::RoomJoin) {
         let topic = topic(&join.shop, &join.room);
-        let entry = match self.enter(&topic, &join.shop, &join.room).await {
-            Ok(entry) => entry,
+        let me = match self.enter(&topic, &join.shop, &join.room).await {
+            Ok(me) => me,
             Err(refusal) => return self.refuse(Some(id), &refusal),
         };
         // Joining again keeps the time already spent.
@@ -248,7 +287,7 @@ impl Conversation {
         };
         let presence = self.around.presence.sign(&self.identity.user, &topic, joined_at);
         let mut line = Vec::with_capacity(snapshot.len() + 512);
-        codec::encode_joined(id, &presence, &me(&entry), snapshot, &mut line);
+        codec::encode_joined(id, &presence, &me, snapshot, &mut line);
         send_line(self.connection(), &line);
         self.seats.sit(joined.start(), joined_at);
         self.mark(&topic, Seen::Began, None);
@@ -267,26 +306,16 @@ impl Conversation {
     }
 
     /// Whether the user may be in the room, and what is his in the shop.
-    async fn enter(&self, topic: &Topic, shop: &Id, room: &Id) -> Result<Entry, Refusal> {
+    async fn enter(&self, topic: &Topic, shop: &Id, room: &Id) -> Result<Me, Refusal> {
         if self.seats.len() >= ROOMS_MAX && self.seats.joined_at(topic).is_none() {
             let message = format!("a connection may be in {ROOMS_MAX} rooms: leave one first");
             return Err(Refusal::with_message(Code::TooManyInFlight, message));
         }
         self.around.service.verifier().still_valid(&self.identity).map_err(wire_auth)?;
-        let (user, room) = (self.identity.user.clone(), wire::room_id(room));
-        let shop = wire::shop_id(shop);
-        let entry = self.around.service.ask(&shop, move |shop, now| {
-            let state = shop.room_state(&room).ok_or(Refusal::new(Code::RoomUnknown))?;
-            let banned = shop.check_not_banned(&room, &user, now);
-            banned.map_err(|rejection| wire::rejection_refusal(&rejection))?;
-            let muted_until = shop.muted_until(&room, &user, now);
-            Ok::<_, Refusal>(Entry { state, buyer: shop.buyer_view(&user), muted_until })
-        });
-        let entry = entry.await??;
-        match entry.state {
-            RoomState::Ended => Err(Refusal::new(Code::RoomEnded)),
-            RoomState::Scheduled | RoomState::Live | RoomState::Paused => Ok(entry),
-        }
+        let (shop, room) = (wire::shop_id(shop), wire::room_id(room));
+        let me = self.around.nodes.enter(&self.identity, &shop, &room).await?;
+        self.around.topics.ready(topic).await?;
+        Ok(me)
     }
 
     fn on_leave(&mut self, id: RequestId, leave: &request::RoomLeave) {
@@ -361,9 +390,9 @@ impl Conversation {
         deadline: Instant,
     ) -> Resumption {
         let topic = topic(shop, room);
-        let entry = tokio::time::timeout_at(deadline, self.enter(&topic, shop, room)).await;
-        let entry = match entry.unwrap_or(Err(Refusal::new(Code::Timeout))) {
-            Ok(entry) => entry,
+        let me = tokio::time::timeout_at(deadline, self.enter(&topic, shop, room)).await;
+        let me = match me.unwrap_or(Err(Refusal::new(Code::Timeout))) {
+            Ok(me) => me,
             Err(refusal) => return Resumption::refused(at, refusal),
         };
         let now = self.now();
@@ -372,7 +401,7 @@ impl Conversation {
         let joined_at = signed.and_then(|it| key.verify(it, user, &topic, now)).unwrap_or(now);
         let resumed = self.resume_topic(&topic, at);
         let answer = reply::Resumed {
-            me: Some(me(&entry)),
+            me: Some(me),
             presence: Some(key.sign(user, &topic, joined_at)),
             ..resumed_at(at, &resumed)
         };
@@ -410,13 +439,14 @@ impl Conversation {
     }
 
     /// Tells the client when to come back, each at another moment.
-    pub(super) fn on_drain(&self) {
+    pub(super) fn on_drain(&mut self) {
         let spread = u64::try_from(self.around.options.drain_spread.as_millis()).unwrap_or(0);
         let after_ms = match spread {
             0 => 0,
             // The low half of a time-ordered id is random.
             spread => uuid::Uuid::now_v7().as_u64_pair().1 % spread,
         };
+        self.leaves_at = Some(Instant::now() + Duration::from_millis(after_ms) + LEAVE_SLACK);
         let mut line = Vec::new();
         codec::encode_push(&Push::from(push::Drain { after_ms }), &mut line);
         send_line(self.connection(), &line);
@@ -463,12 +493,6 @@ impl Resumption {
         };
         Self { answer, seat: None }
     }
-}
-
-fn me(entry: &Entry) -> hawker_protocol::object::Me {
-    let mut me = wire::buyer(&entry.buyer);
-    me.muted_until = entry.muted_until.map(|until| EpochMs(until.0));
-    me
 }
 
 fn topic(shop: &Id, room: &Id) -> Topic {

@@ -1,9 +1,8 @@
 //! Where a connection works besides rooms: the desks it is an agent's link to, and the
 //! conversations it watches. Owns its places there; what is said in them passes elsewhere.
 
-use hawker_domain::command::Actor;
 use hawker_domain::id::{ShopId, UserId};
-use hawker_domain::view::desk::AgentView;
+use hawker_protocol::object::Agent;
 use hawker_protocol::topic::CONVERSATION_EPOCH;
 use hawker_protocol::{Code, Id, Refusal, RequestId, codec, reply, request};
 use tokio::time::{Instant, timeout_at};
@@ -68,6 +67,9 @@ impl Conversation {
             Ok(linked) => linked,
             Err(refusal) => return self.refuse(Some(id), &refusal),
         };
+        if let Err(refusal) = self.around.topics.ready(&Topic::desk(&shop)).await {
+            return self.refuse(Some(id), &refusal);
+        }
         let joined = self.around.hub.join(&Topic::desk(&shop), self.connection());
         let Some(snapshot) = &joined.snapshot else {
             return self.refuse(Some(id), &Refusal::new(Code::Retry));
@@ -76,7 +78,7 @@ impl Conversation {
             return self.refuse(Some(id), &refusal);
         }
         let mut line = Vec::with_capacity(snapshot.len() + 512);
-        codec::encode_desk_joined(id, &wire::agent(&agent), snapshot, &mut line);
+        codec::encode_desk_joined(id, &agent, snapshot, &mut line);
         send_line(self.connection(), &line);
         self.sit_at_desk(link, joined.start());
     }
@@ -114,26 +116,23 @@ impl Conversation {
     }
 
     /// Makes this connection a link of its agent. One it was before holds until then.
-    async fn link(&self, shop: &ShopId) -> Result<(Link, AgentView), Refusal> {
+    async fn link(&self, shop: &ShopId) -> Result<(Link, Agent), Refusal> {
         let topic = Topic::desk(shop);
         let desks = self.desks.as_deref();
         if desks.is_some_and(|it| it.desks.len() >= DESKS_MAX && it.find(&topic).is_none()) {
             let message = format!("a connection may work at {DESKS_MAX} desks: leave one first");
             return Err(Refusal::with_message(Code::TooManyInFlight, message));
         }
-        let service = &self.around.service;
-        service.verifier().still_valid(self.identity()).map_err(wire_auth)?;
-        let role = acting_role(self.identity(), shop, wire::STAFF)?;
+        self.around.service.verifier().still_valid(self.identity()).map_err(wire_auth)?;
+        acting_role(self.identity(), shop, wire::STAFF)?;
         self.connection().serve_as_staff();
-        let actor = Actor { user: self.identity().user.clone(), role };
-        service.link(shop, actor).await
+        self.around.nodes.link(shop, self.identity()).await
     }
 
     /// To be asked by whoever has a place at the desk already: he may have been dismissed after the
     /// shop took his link and before he sat down, and is told nothing of it any more.
     async fn still_serves(&self, shop: &ShopId) -> Result<(), Refusal> {
-        let service = &self.around.service;
-        service.ask_for(shop, self.identity(), wire::STAFF, |_, _| ()).await
+        self.around.nodes.serves(self.identity(), shop).await
     }
 
     pub(super) fn sit_at_desk(&mut self, link: Link, membership: Membership) {
@@ -145,19 +144,14 @@ impl Conversation {
     /// Hears a conversation from here on; answers with the number of its last message. It hears
     /// before it asks: what is said in between comes twice at worst.
     async fn watch(&mut self, shop: &ShopId, buyer: &UserId) -> Result<u64, Refusal> {
-        let service = self.around.service.clone();
-        service.verifier().still_valid(self.identity()).map_err(wire_auth)?;
-        let membership = self.hear(shop, buyer)?;
-        let asks = buyer.clone();
-        let found = service.ask_for(shop, self.identity(), wire::STAFF, move |shop, _| {
-            shop.conversation_view(&asks).map(|view| view.seq)
-        });
-        let seq = found.await?.ok_or(Refusal::new(Code::ConversationUnknown))?;
+        self.around.service.verifier().still_valid(self.identity()).map_err(wire_auth)?;
+        let membership = self.hear(shop, buyer).await?;
+        let seq = self.around.nodes.last_message(self.identity(), shop, buyer).await?;
         self.desks.get_or_insert_default().watch(membership);
         Ok(seq)
     }
 
-    fn hear(&self, shop: &ShopId, buyer: &UserId) -> Result<Membership, Refusal> {
+    async fn hear(&self, shop: &ShopId, buyer: &UserId) -> Result<Membership, Refusal> {
         let topic = Topic::conversation(shop, buyer);
         let desks = self.desks.as_deref();
         if desks.is_some_and(|it| it.watched.len() >= WATCHED_MAX && !it.watches(&topic)) {
@@ -166,6 +160,7 @@ impl Conversation {
             return Err(Refusal::with_message(Code::TooManyInFlight, message));
         }
         acting_role(self.identity(), shop, wire::STAFF)?;
+        self.around.topics.ready(&topic).await?;
         Ok(self.around.hub.join(&topic, self.connection()).start())
     }
 
@@ -190,6 +185,10 @@ impl Conversation {
             Ok(linked) => linked,
             Err(refusal) => return Resumption::refused(at, refusal),
         };
+        let ready = timeout_at(deadline, self.around.topics.ready(&Topic::desk(&shop))).await;
+        if let Err(refusal) = ready.unwrap_or(Err(Refusal::new(Code::Timeout))) {
+            return Resumption::refused(at, refusal);
+        }
         let resumed = self.resume_topic(&Topic::desk(&shop), at);
         let serves = timeout_at(deadline, self.still_serves(&shop)).await;
         if let Err(refusal) = serves.unwrap_or(Err(Refusal::new(Code::Timeout))) {
@@ -234,11 +233,11 @@ impl Conversation {
         buyer: &Id,
     ) -> Result<Missed, Refusal> {
         let (shop, buyer) = (wire::shop_id(shop), wire::user_id(buyer));
-        let service = self.around.service.clone();
-        service.verifier().still_valid(self.identity()).map_err(wire_auth)?;
+        self.around.service.verifier().still_valid(self.identity()).map_err(wire_auth)?;
         let is_own = buyer == self.identity().user;
-        let membership = if is_own { None } else { Some(self.hear(&shop, &buyer)?) };
-        let mut missed = service.missed(&shop, &buyer, self.identity(), at.seq.0).await?;
+        let membership = if is_own { None } else { Some(self.hear(&shop, &buyer).await?) };
+        let missed = self.around.nodes.missed(self.identity(), (&shop, &buyer), at.seq.0);
+        let mut missed = missed.await?;
         if at.epoch.as_str() != CONVERSATION_EPOCH {
             missed.recovered = false;
             missed.lines.clear();

@@ -53,6 +53,7 @@ impl Greeting {
         let mut conversation = self.admit(reader, identity).inspect_err(|_| {
             refuse(reader, Some(id), &Refusal::new(Code::TooManyConnections));
         })?;
+        conversation.attend().await;
         let resumed = conversation.resume(&hello).await;
         conversation.welcome(id, resumed);
         // What came in the same frame as the hello is the conversation's first part.

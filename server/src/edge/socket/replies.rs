@@ -38,6 +38,8 @@ enum Reply {
     /// A shop's word, still to be put into the wire's.
     Verdict(Box<Request>, Result<Outcome, engine::Error>),
     Answer(Result<Answer, Refusal>),
+    /// As another node has written it.
+    Line(String),
 }
 
 impl Replies {
@@ -67,6 +69,10 @@ impl Replies {
             let outcome = match reply {
                 Reply::Verdict(request, verdict) => told(&request, verdict),
                 Reply::Answer(outcome) => outcome,
+                Reply::Line(line) => {
+                    lines.extend(line.into_bytes());
+                    continue;
+                }
             };
             codec::encode_reply(id, &outcome, &mut lines);
             if lines.len() >= FRAME_BYTES {
@@ -87,6 +93,14 @@ impl Place {
 
     pub(super) fn answer(self, outcome: Result<Answer, Refusal>) {
         self.put(Reply::Answer(outcome));
+    }
+
+    /// The line that another node has written for this very request.
+    pub(super) fn line(self, line: Result<String, Refusal>) {
+        self.put(match line {
+            Ok(line) => Reply::Line(line),
+            Err(refusal) => Reply::Answer(Err(refusal)),
+        });
     }
 
     fn put(mut self, reply: Reply) {

@@ -6,7 +6,7 @@ use hawker_domain::shop::{Pulse, WatchMark};
 use hawker_domain::time::Millis;
 use hawker_protocol::limits::LIKES_PER_S_MAX;
 
-use crate::engine::Engine;
+use crate::edge::nodes::Nodes;
 use crate::hub::{Hub, Membership};
 use crate::hub::{Target, Topic};
 
@@ -103,13 +103,13 @@ impl Pulses {
     }
 
     /// Reports each room's second to its shop: one pulse per room, whatever its size.
-    pub fn report(&self, hub: &Hub, engine: &Engine) {
+    pub fn report(&self, hub: &Hub, nodes: &Nodes) {
         for pulse in hub.pulse() {
             let likes = self.likes.remove(&pulse.topic).map_or(0, |(_, likes)| likes);
             let marks = self.marks.remove(&pulse.topic).map(|(_, marks)| marks);
             let Some((shop, room)) = room_of(&pulse.topic) else { continue };
             let (joins, viewers, marks) = (pulse.joins, pulse.viewers, marks.unwrap_or_default());
-            engine.pulse(shop, room, Pulse { likes, joins, viewers, marks });
+            nodes.pulse(shop, room, Pulse { likes, joins, viewers, marks });
         }
     }
 }

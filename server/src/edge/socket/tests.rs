@@ -96,8 +96,10 @@ impl House {
         };
         let around = Surroundings {
             options: Options::default(),
+            nodes: Nodes::new(service.clone(), None),
             service,
             hub,
+            topics: Arc::new(OwnTopics),
             rates: Arc::new(Rates::new(rates)),
             pulses: Arc::default(),
             presence: PresenceKey::derive(SECRET),

@@ -13,6 +13,7 @@ use crate::journal::{ChainHash, Error, Position, Version};
 pub(super) struct Scripts {
     pub(super) acquire: Script,
     pub(super) append: Script,
+    pub(super) beat: Script,
     pub(super) documents: Script,
     pub(super) release: Script,
     pub(super) save_snapshot: Script,
@@ -24,6 +25,7 @@ impl Scripts {
         Self {
             acquire: Script::new(include_str!("acquire.lua")),
             append: Script::new(include_str!("append.lua")),
+            beat: Script::new(include_str!("beat.lua")),
             documents: Script::new(include_str!("documents.lua")),
             release: Script::new(include_str!("release.lua")),
             save_snapshot: Script::new(include_str!("save_snapshot.lua")),

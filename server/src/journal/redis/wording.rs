@@ -13,6 +13,10 @@ pub(super) const DUE: &str = "hawker:due";
 /// Every shop that has a history.
 pub(super) const SHOPS: &str = "hawker:shops";
 
+/// Servers by when they last spoke, and what they say of themselves.
+pub(super) const NODES: &str = "hawker:nodes";
+pub(super) const ADDRESSES: &str = "hawker:node-addresses";
+
 /// A shop's keys share a hash tag. A shop's id holds no brace, so no name changes its slot.
 #[derive(Debug)]
 pub(super) struct Keys {

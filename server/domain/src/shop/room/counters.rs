@@ -14,7 +14,7 @@ use crate::view::{Ephemeral, RoomState};
 const WRITE_EVERY: SpanMs = SpanMs::seconds(5);
 
 /// Likes and joins that were counted in one room since the last report, and how many watch now.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pulse {
     pub likes: u64,
     pub joins: u64,

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use hawker_domain::command::{Actor, Role};
+use hawker_domain::command::Role;
 use hawker_domain::id::{ShopId, UploadId};
 use hawker_protocol::http::NewUpload;
 use hawker_protocol::{Code, Id, Refusal};
@@ -103,10 +103,7 @@ impl<'a> Intake<'a> {
         let (service, user) = (&self.state.service, &self.identity.user);
         match acting_role(&self.identity, &self.shop, SENDERS)? {
             Role::Buyer | Role::Service => check_shop(service, &self.shop).await?,
-            role => {
-                let actor = Actor { user: user.clone(), role };
-                service.ask_as(&self.shop, actor, |_, _| ()).await?;
-            }
+            _ => self.state.nodes.serves(&self.identity, &self.shop).await?,
         }
         let Some(bytes) = self.announced_bytes else { return Ok(()) };
         self.check_size(bytes)?;

@@ -1,6 +1,7 @@
 //! Who is let in, for how long, and what ends a conversation.
 
 use super::*;
+use crate::edge::revoke::{self, Revoker};
 
 #[tokio::test(start_paused = true)]
 async fn who_says_nothing_is_closed_after_the_hello_timeout() {
@@ -182,7 +183,8 @@ async fn who_is_sent_away_is_closed_at_once_and_his_token_counts_no_more() {
     let token = house.minter.mint(&grant, house.clock.now()).unwrap();
     let (mut ann, mut bob) = (house.connect(), house.guest("bob").await);
     ann.hello(&token, json!([])).await;
-    let admin = crate::edge::revoke::router(house.around.service.clone(), house.around.hub.clone());
+    let revoker = Revoker::new(house.around.service.clone(), house.around.hub.clone());
+    let admin = revoke::router(Arc::new(revoker), house.around.nodes.clone());
     let body = json!({ "sid": "s1", "user": "ann" }).to_string();
     let request = http::Request::post("/revocations").header("content-type", "application/json");
     let request = request.body(axum::body::Body::from(body)).unwrap();

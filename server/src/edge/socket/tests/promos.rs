@@ -22,7 +22,7 @@ fn watching() -> Value {
 impl House {
     /// One second of the node: what was counted and seen reaches the shop.
     async fn pulse(&self) {
-        self.around.pulses.report(&self.around.hub, &self.driver.engine);
+        self.around.pulses.report(&self.around.hub, &self.around.nodes);
         pass(Duration::from_secs(1)).await;
     }
 

@@ -66,7 +66,7 @@ async fn claims_likes_and_watching_need_a_place_in_the_room() {
     let pushed = ann.hears().await;
     assert!(pushed.iter().all(|line| line["type"] != "reservation.changed"), "the reply told it");
 
-    house.around.pulses.report(&house.around.hub, &house.driver.engine);
+    house.around.pulses.report(&house.around.hub, &house.around.nodes);
     settle().await;
     let shop = shop_id();
     let room = house.driver.engine.query(&shop, |shop, _| shop.room_view(&room_id("r1")));
@@ -108,7 +108,7 @@ async fn regression_joining_again_gives_no_more_likes() {
         ann.ask_room("room.leave", json!({})).await;
     }
     ann.ask_room("room.join", json!({})).await;
-    house.around.pulses.report(&house.around.hub, &house.driver.engine);
+    house.around.pulses.report(&house.around.hub, &house.around.nodes);
     settle().await;
     let shop = shop_id();
     let room = house.driver.engine.query(&shop, |shop, _| shop.room_view(&room_id("r1")));
