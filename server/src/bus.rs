@@ -2,6 +2,7 @@
 //! viewers. Owns the contract and the names of topics; never looks into a line.
 
 mod local;
+pub mod redis;
 mod topic;
 
 #[cfg(test)]

@@ -35,6 +35,11 @@ pub(crate) const IMPORTS: &[Row] = &[
     },
     Row { module: "bus", may: &["domain::id"], because: "it moves frames by topic" },
     Row {
+        module: "cluster",
+        may: &["domain::id"],
+        because: "it finds nodes and carries bytes between them by shop, and reads none",
+    },
+    Row {
         module: "hub",
         may: &["bus"],
         because: "it moves bytes it did not make: without protocol it cannot encode per subscriber",
@@ -77,6 +82,7 @@ pub(crate) const IMPORTS: &[Row] = &[
         module: "edge",
         may: &[
             "awaiting",
+            "cluster",
             "engine",
             "hub",
             "wire",
@@ -102,6 +108,7 @@ pub(crate) const IMPORTS: &[Row] = &[
             "bus",
             "cli",
             "clock",
+            "cluster",
             "config",
             "delivery",
             "domain",
