@@ -94,6 +94,11 @@ impl Attendance {
     pub fn alone() -> Self {
         Self { _kept: None }
     }
+
+    /// Lasts as long as anybody keeps this value.
+    pub fn kept_by(kept: Arc<dyn fmt::Debug + Send + Sync>) -> Self {
+        Self { _kept: Some(kept) }
+    }
 }
 
 /// Other nodes cannot be heard at the moment.

@@ -45,6 +45,12 @@ pub(crate) const IMPORTS: &[Row] = &[
         because: "it moves bytes it did not make: without protocol it cannot encode per subscriber",
     },
     Row {
+        module: "mirror",
+        may: &["bus", "hub"],
+        because: "it stands between the two and mends what the first lost before the second sees \
+                  it; who owns a topic it is told through its own trait",
+    },
+    Row {
         module: "engine",
         may: &["domain", "journal", "clock"],
         because: "it hands what is committed to a CommitSink and knows no socket",
