@@ -2,6 +2,7 @@
 //! viewers. Owns the contract and the names of topics; never looks into a line.
 
 mod local;
+pub mod redis;
 mod topic;
 
 #[cfg(test)]
@@ -92,6 +93,11 @@ impl Attendance {
     /// Where there are no other nodes.
     pub fn alone() -> Self {
         Self { _kept: None }
+    }
+
+    /// Lasts as long as anybody keeps this value.
+    pub fn kept_by(kept: Arc<dyn fmt::Debug + Send + Sync>) -> Self {
+        Self { _kept: Some(kept) }
     }
 }
 

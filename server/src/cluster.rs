@@ -7,6 +7,9 @@ mod frame;
 mod greeting;
 mod link;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;

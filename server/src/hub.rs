@@ -19,6 +19,7 @@ mod wheel;
 mod batch;
 mod catch_up;
 mod fan_out;
+mod history;
 mod ring;
 mod room;
 mod stream;
@@ -39,6 +40,7 @@ pub use crate::bus::{Attendance, Class, Publication, Target, Topic};
 pub use connection::{CLOSE_TOO_SLOW, Connection, ConnectionId, Stats};
 pub use directory::{Connections, NotAdmitted, Registration};
 pub use frame::Frame;
+pub use history::{History, Line};
 pub use options::{LargerRoomTick, Limits, Options};
 pub use outbox::Sent;
 pub use reader::{Inbound, ReadEnd, Reader, Utf8Bytes, accept_key};
@@ -62,10 +64,12 @@ pub struct Snapshot {
 
 /// The lines that the hub needs and cannot make, because it does not know the protocol.
 ///
-/// `snapshot` **must not** be older than the last line that was published, so publish after the
-/// snapshot knows: a joiner is told that the snapshot is all there is up to its number. None of
-/// these may wait, call the hub or take a lock that is held while publishing: they are called
-/// while a room is locked.
+/// A joiner is told that the snapshot is all there is up to its number, and gets the lines after
+/// it from the ring. So `snapshot` **must not** be older than what the ring still reaches: whoever
+/// makes the lines publishes after the snapshot knows, and a copy of another node's topic is
+/// renewed long before the ring forgets. It **must not** be of an older epoch than the lines, and
+/// a higher epoch in it begins the topic anew for everybody. None of these may wait, call the hub
+/// or take a lock that is held while publishing: they are called while a room is locked.
 pub trait Source: fmt::Debug + Send + Sync + 'static {
     /// The topic as it is now, made once and shared.
     fn snapshot(&self, topic: &Topic) -> Option<Snapshot>;

@@ -14,5 +14,6 @@ pub mod edge;
 pub mod engine;
 pub mod hub;
 pub mod journal;
+pub mod mirror;
 pub mod uploads;
 pub mod wire;

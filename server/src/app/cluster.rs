@@ -11,12 +11,16 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::bus::{self, Bus};
 use crate::cluster::{Cluster, Door, Key, Member, Members, Options, Pending};
 use crate::config::Config;
+use crate::delivery::Delivery;
 use crate::edge::limits::Limits;
 use crate::edge::nodes::{GuestBook, Guests, Histories, Nodes, Placement};
 use crate::edge::revoke::Revoker;
+use crate::edge::socket::{OwnTopics, Topics};
 use crate::engine::{self, Engine};
+use crate::hub::{self, Hub};
 use crate::journal::redis::Redis;
 
 /// How long a node that stops waits for the others to be told.
@@ -100,6 +104,36 @@ pub(super) fn placement(post: Option<&Post>) -> Arc<dyn engine::Placement> {
     match post {
         Some(post) => Arc::new(Placement(post.cluster.clone())),
         None => Arc::new(engine::Alone),
+    }
+}
+
+/// What carries lines to and from other nodes.
+pub(super) fn bus(_config: &Config, _post: Option<&Post>) -> anyhow::Result<Arc<dyn Bus>> {
+    Ok(Arc::new(bus::Local::new()))
+}
+
+/// How this node's sockets hear their topics.
+pub(super) struct Hearing {
+    pub(super) hub: Arc<Hub>,
+    pub(super) topics: Arc<dyn Topics>,
+}
+
+impl Hearing {
+    pub(super) fn new(
+        options: hub::Options,
+        bus: Arc<dyn Bus>,
+        delivery: Arc<Delivery>,
+        _post: Option<&Post>,
+    ) -> Self {
+        let hub = Hub::new(options, delivery);
+        bus.subscribe(hub.clone());
+        Self { hub, topics: Arc::new(OwnTopics) }
+    }
+
+    pub(super) fn ask(&self, _nodes: &Arc<Nodes>) {}
+
+    pub(super) fn histories(&self) -> Histories {
+        Box::new(|_, _| None)
     }
 }
 

@@ -15,10 +15,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::cluster::{self, Among, Joined};
+use super::cluster::{self, Among, Hearing, Joined};
 use super::{demo, journal_tool, options, secret, uploads};
 use crate::awaiting;
-use crate::bus::{self, Bus};
 use crate::cli::edge_options;
 use crate::clock::Clock;
 use crate::config::{Config, JournalKind};
@@ -33,7 +32,7 @@ use crate::edge::revoke::{self, Revoker};
 use crate::edge::seat::Seats;
 use crate::edge::seed::Sealer;
 use crate::edge::service::Service;
-use crate::edge::socket::{Goodbyes, OwnTopics, PresenceKey, Pulses, Surroundings};
+use crate::edge::socket::{Goodbyes, PresenceKey, Pulses, Surroundings};
 use crate::edge::upgrade::{self, Door};
 use crate::edge::{admin, auth, guard, http, page, reveal};
 use crate::engine::Engine;
@@ -43,6 +42,7 @@ use crate::journal::redb::Redb;
 use crate::journal::redis::Redis;
 use crate::journal::{self, Journal};
 use crate::telemetry::Metrics;
+use crate::uploads::Uploads;
 
 /// Everything that runs, and how to stop it.
 pub(super) struct Parts {
@@ -62,28 +62,32 @@ struct Store {
     redis: Option<Arc<Redis>>,
 }
 
-impl Parts {
-    pub(super) async fn build(
-        config: &Config,
-        demo: bool,
-        cores: NonZero<usize>,
-        metrics: Metrics,
-    ) -> anyhow::Result<Self> {
-        let (shutdown, clock) = (CancellationToken::new(), Clock::system());
+/// The shops and the way to them, without a door.
+struct Core {
+    store: Store,
+    post: Option<cluster::Post>,
+    hearing: Hearing,
+    engine: Engine,
+    service: Arc<Service>,
+    nodes: Arc<Nodes>,
+    files: Arc<dyn Uploads>,
+    secret: Vec<u8>,
+}
+
+impl Core {
+    async fn build(config: &Config, demo: bool, auth: auth::Options) -> anyhow::Result<Self> {
+        let clock = Clock::system();
         tokio::spawn(clock.clone().follow());
-        let auth = auth_options(config, demo)?;
-        let minter = if demo { minter(&auth)? } else { None };
         let secret = secret::of(&auth, config, demo)?;
         let verifier = Arc::new(Verifier::new(auth, clock.clone())?);
         tokio::spawn(keep_tokens(verifier.clone(), clock.clone()));
 
         let store = Store::open(config).await?;
         let post = cluster::post(config, store.redis.as_ref(), &secret).await?;
-        let bus: Arc<dyn Bus> = Arc::new(bus::Local::new());
+        let bus = cluster::bus(config, post.as_ref())?;
         let delivery = Delivery::new(options::delivery(config), bus.clone(), clock.clone());
-        let hub = Hub::new(options::hub(config)?, delivery.clone());
-        bus.subscribe(hub.clone());
         tokio::spawn(delivery.clone().run());
+        let hearing = Hearing::new(options::hub(config)?, bus, delivery.clone(), post.as_ref());
         let (sink, wishes) = awaiting::watching(delivery);
         let (options, journal) = (options::engine(config), store.journal.clone());
         let placement = cluster::placement(post.as_ref());
@@ -95,24 +99,40 @@ impl Parts {
         let service = Arc::new(Service::new(asks, clock, verifier, wait));
         tokio::spawn(reveal::run(service.clone(), wishes));
         let nodes = Nodes::new(service.clone(), post.as_ref().map(|post| post.cluster.clone()));
-        let pulses = Arc::new(Pulses::default());
-        tokio::spawn(pulse(hub.clone(), pulses.clone(), nodes.clone()));
+        hearing.ask(&nodes);
         if demo {
             demo::furnish(&service).await?;
         }
+        Ok(Self { store, post, hearing, engine, service, nodes, files, secret })
+    }
+}
+
+impl Parts {
+    pub(super) async fn build(
+        config: &Config,
+        demo: bool,
+        cores: NonZero<usize>,
+        metrics: Metrics,
+    ) -> anyhow::Result<Self> {
+        let auth = auth_options(config, demo)?;
+        let minter = if demo { minter(&auth)? } else { None };
+        let shutdown = CancellationToken::new();
+        let core = Core::build(config, demo, auth).await?;
+        let Core { store, post, hearing, engine, service, nodes, files, secret } = core;
+        let pulses = Arc::new(Pulses::default());
+        tokio::spawn(pulse(hearing.hub.clone(), pulses.clone(), nodes.clone()));
         let rates = Arc::new(Limits::new(edge_options::rates(config)));
         tokio::spawn(rates.clone().keep_swept());
-        let revoker = Arc::new(Revoker::new(service.clone(), hub.clone()));
+        let revoker = Arc::new(Revoker::new(service.clone(), hearing.hub.clone()));
         let revoking = revoke::router(revoker.clone(), nodes.clone());
-        let among = post.map(|post| {
-            Among::new(post, nodes.clone(), (rates.clone(), revoker), Box::new(|_, _| None))
-        });
+        let own = (rates.clone(), revoker);
+        let among = post.map(|post| Among::new(post, nodes.clone(), own, hearing.histories()));
         let around = Arc::new(Surroundings {
             options: options::socket(config),
             service: service.clone(),
             nodes: nodes.clone(),
-            hub,
-            topics: Arc::new(OwnTopics),
+            hub: hearing.hub.clone(),
+            topics: hearing.topics,
             rates: rates.clone(),
             pulses,
             presence: PresenceKey::derive(&secret),

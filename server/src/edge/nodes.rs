@@ -25,8 +25,9 @@ use super::auth::Identity;
 use super::chat::Missed;
 use super::service::{Caller, Service, hash_of};
 use crate::cluster::{Cluster, Lost, Peer, Place};
+use crate::engine;
 use crate::hub::Topic;
-use crate::{engine, journal};
+use crate::journal::Error as JournalError;
 use ask::{Ask, No};
 use crowds::Crowds;
 
@@ -91,7 +92,7 @@ impl Nodes {
                 cluster.forget(shop);
                 Ok(Where::Here)
             }
-            Ok(Err(journal::Error::Held { by, .. })) => {
+            Ok(Err(JournalError::Held { by, .. })) => {
                 let peer = cluster.peer_named(&by).ok_or_else(changing_hands)?;
                 cluster.note(shop, &by);
                 Ok(Where::There(peer))

@@ -35,8 +35,7 @@ impl Room {
     }
 
     fn catch_up(&self, slot: &mut Slot) {
-        let snapshot = self.source.snapshot(&self.topic);
-        let mut stream = self.stream.lock();
+        let (snapshot, mut stream) = self.beside(self.source.snapshot(&self.topic));
         self.learn(&mut stream, snapshot.as_ref(), self.subscribers.len());
         let gap = |from, to, body: Option<&_>| self.source.gap(&self.topic, from, to, body);
         let Return { gap, since, stand } = stream.catch_up(slot.stand, snapshot.as_ref(), gap);

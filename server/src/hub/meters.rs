@@ -41,6 +41,16 @@ impl Kind {
             Class::Counter { .. } => Self::Counter,
         }
     }
+
+    /// The class of a kept line; counters are never kept, so their keys are not either.
+    pub(super) fn class(self) -> Class {
+        match self {
+            Self::Critical => Class::Critical,
+            Self::Normal => Class::Normal,
+            Self::Lossy => Class::Lossy,
+            Self::Counter => Class::Counter { key: "".into() },
+        }
+    }
 }
 
 /// The labels, in the order of [`Kind`].

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::history::{History, Line};
 use super::meters::Kind;
 
 /// A numbered line.
@@ -16,6 +17,8 @@ pub(super) struct Entry {
     pub(super) kind: Kind,
     pub(super) line: Bytes,
     key: Option<Box<str>>,
+    /// Kept for other nodes, whose rings have the redacted line too.
+    redacts: Option<Box<str>>,
     pub(super) arrived_at: Instant,
 }
 
@@ -42,6 +45,18 @@ pub(super) struct Ring {
     entries: VecDeque<Entry>,
 }
 
+impl Entry {
+    fn new(seq: u64, line: Line, arrived_at: Instant) -> Self {
+        let Line { class, key, redacts, line } = line;
+        Self { seq, kind: Kind::of(&class), line, key, redacts, arrived_at }
+    }
+
+    fn to_line(&self) -> Line {
+        let (key, redacts, line) = (self.key.clone(), self.redacts.clone(), self.line.clone());
+        Line { class: self.kind.class(), key, redacts, line }
+    }
+}
+
 impl Ring {
     pub(super) fn epoch(&self) -> u64 {
         self.epoch
@@ -61,12 +76,7 @@ impl Ring {
     }
 
     /// Keeps a line, if it is new.
-    pub(super) fn push(
-        &mut self,
-        epoch: u64,
-        seq: u64,
-        (kind, key, line): (Kind, Option<Box<str>>, Bytes),
-    ) -> Arrival {
+    pub(super) fn push(&mut self, epoch: u64, seq: u64, line: Line) -> Arrival {
         let arrival = self.judge(epoch, seq);
         match arrival {
             Arrival::Stale => return arrival,
@@ -74,8 +84,7 @@ impl Ring {
             Arrival::Next => {}
         }
         self.last = seq;
-        let arrived_at = Instant::now();
-        self.entries.push_back(Entry { seq, kind, line, key, arrived_at });
+        self.entries.push_back(Entry::new(seq, line, Instant::now()));
         arrival
     }
 
@@ -87,6 +96,46 @@ impl Ring {
             self.restart(epoch, seq);
         }
         is_news
+    }
+
+    /// Makes `after` the place that the next lines follow, unless they follow from what is here.
+    /// `true`: the ring was begun anew.
+    pub(super) fn follow(&mut self, epoch: u64, after: u64) -> bool {
+        let joins = self.known && epoch == self.epoch && after <= self.last;
+        if !joins {
+            self.restart(epoch, after);
+        }
+        !joins
+    }
+
+    /// Adds older lines in front of the oldest one, if they lead up to it.
+    pub(super) fn extend_back(&mut self, after: u64, lines: &[Line]) {
+        let floor = self.floor();
+        let count = floor.saturating_sub(after) as usize;
+        let Some(older) = lines.get(..count) else { return };
+        let arrived_at = self.entries.front().map_or_else(Instant::now, |e| e.arrived_at);
+        for (before, line) in (0..).zip(older.iter().rev()) {
+            self.entries.push_front(Entry::new(floor - before, line.clone(), arrived_at));
+        }
+    }
+
+    /// Everything after what is `known`, or all there is; `None` if nothing was ever learned.
+    pub(super) fn history(&self, known: Option<(u64, u64)>) -> Option<History> {
+        let known = known.filter(|(epoch, seq)| self.reaches(*epoch, *seq));
+        let after = known.map_or(self.floor(), |(_, seq)| seq);
+        let skip = (after - self.floor()) as usize;
+        let lines = self.entries.iter().skip(skip).map(Entry::to_line).collect();
+        self.known.then_some(History { epoch: self.epoch, after, lines })
+    }
+
+    /// Epoch and number of the last line, if anything was ever learned.
+    pub(super) fn position(&self) -> Option<(u64, u64)> {
+        self.known.then_some((self.epoch, self.last))
+    }
+
+    /// Whether every line after this number is here.
+    pub(super) fn reaches(&self, epoch: u64, seq: u64) -> bool {
+        self.known && epoch == self.epoch && (self.floor()..=self.last).contains(&seq)
     }
 
     /// Lines after `after` that ticks have taken, oldest first; `None` if some are gone, or if

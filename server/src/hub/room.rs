@@ -4,11 +4,12 @@
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::connection::{Connection, ConnectionId, Shared};
+use super::history::History;
 use super::stream::Stream;
 use super::subscribers::{Changes, Place, Stand, Subscribers};
 use super::{Snapshot, Source};
@@ -107,6 +108,34 @@ impl Room {
         None
     }
 
+    /// Takes in what another node keeps; gives it back if the room is retired.
+    pub(super) fn refill(&self, history: History) -> Option<History> {
+        let mut stream = self.stream.lock();
+        if stream.retired {
+            return Some(history);
+        }
+        let was_urgent = stream.urgent;
+        let tombstone = |seq| self.source.tombstone(&self.topic, seq);
+        if stream.refill(history, &self.shared.options, tombstone) {
+            self.wake(&mut stream, was_urgent);
+        }
+        None
+    }
+
+    pub(super) fn history(&self, known: Option<(u64, u64)>) -> Option<History> {
+        let mut stream = self.stream.lock();
+        stream.evict(&self.shared.options);
+        stream.ring.history(known)
+    }
+
+    pub(super) fn position(&self) -> Option<(u64, u64)> {
+        self.stream.lock().ring.position()
+    }
+
+    pub(super) fn reaches(&self, epoch: u64, seq: u64) -> bool {
+        self.stream.lock().ring.reaches(epoch, seq)
+    }
+
     /// `None`: the room is retired.
     pub(super) fn join(&self, connection: &Arc<Connection>) -> Option<Joined> {
         let (beginning, membership) = self.enter(connection, None)?;
@@ -134,7 +163,7 @@ impl Room {
     ) -> Option<(Beginning, Membership)> {
         let snapshot = self.source.snapshot(&self.topic);
         let (place, beginning) = self.subscribers.join(connection, |viewers| {
-            let mut stream = self.stream.lock();
+            let (snapshot, mut stream) = self.beside(snapshot);
             if stream.retired {
                 return None;
             }
@@ -145,6 +174,20 @@ impl Room {
         })?;
         let room = self.me.upgrade()?;
         Some((beginning, Membership { room, connection: connection.id(), place }))
+    }
+
+    /// The stream, and a snapshot that leads on to it: this one, or a newer one if lines have
+    /// come since it was taken.
+    pub(super) fn beside(
+        &self,
+        snapshot: Option<Snapshot>,
+    ) -> (Option<Snapshot>, MutexGuard<'_, Stream>) {
+        let stream = self.stream.lock();
+        if !stream.has_outlived(snapshot.as_ref()) {
+            return (snapshot, stream);
+        }
+        drop(stream);
+        (self.source.snapshot(&self.topic), self.stream.lock())
     }
 
     /// Replaces what is kept under `key` with tombstones; returns how many lines.

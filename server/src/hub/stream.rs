@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::Snapshot;
 use super::batch::{Batch, Loose};
 use super::frame::Frame;
+use super::history::{History, Line};
 use super::meters::Kind;
 use super::options::Options;
 use super::ring::{Arrival, Entry, Ring};
@@ -59,7 +60,7 @@ pub(super) struct Return {
 impl Stream {
     /// Puts a line where it waits for the tick. `false`: it is old.
     pub(super) fn collect(&mut self, publication: Publication, options: &Options) -> bool {
-        let Publication { epoch, seq, class, key, line, .. } = publication;
+        let Publication { epoch, seq, class, key, redacts, line, .. } = publication;
         let kind = Kind::of(&class);
         let now = Instant::now();
         self.used_at = Some(now);
@@ -69,14 +70,16 @@ impl Stream {
         match (class, seq) {
             (Class::Counter { key }, _) => self.count(key, Loose { kind, line, arrived_at: now }),
             (_, None) => self.transient.push(Loose { kind, line, arrived_at: now }),
-            (_, Some(seq)) => match self.ring.push(epoch, seq, (kind, key, line)) {
-                Arrival::Stale => return false,
-                Arrival::Broken => {
-                    self.era += 1;
-                    self.urgent = true;
+            (class, Some(seq)) => {
+                match self.ring.push(epoch, seq, Line { class, key, redacts, line }) {
+                    Arrival::Stale => return false,
+                    Arrival::Broken => {
+                        self.era += 1;
+                        self.urgent = true;
+                    }
+                    Arrival::Next => {}
                 }
-                Arrival::Next => {}
-            },
+            }
         }
         self.urgent |= kind == Kind::Critical;
         self.evict(options);
@@ -89,6 +92,36 @@ impl Stream {
         let restarted = snapshot.is_some_and(|known| self.ring.learn(known.epoch, known.seq));
         self.era += u32::from(restarted);
         restarted
+    }
+
+    /// Takes in what another node keeps. `true`: somebody has to hear of it.
+    pub(super) fn refill(
+        &mut self,
+        history: History,
+        options: &Options,
+        tombstone: impl Fn(u64) -> Bytes,
+    ) -> bool {
+        let History { epoch, after, lines } = history;
+        if !self.ring.reigns(epoch) {
+            return false;
+        }
+        self.used_at = Some(Instant::now());
+        let mut is_news = self.ring.follow(epoch, after);
+        self.era += u32::from(is_news);
+        self.ring.extend_back(after, &lines);
+        for (seq, line) in (after + 1..).zip(lines) {
+            let redacts = line.redacts.clone();
+            if self.ring.push(epoch, seq, line) != Arrival::Next {
+                continue;
+            }
+            is_news = true;
+            if let Some(key) = redacts {
+                self.ring.redact(&key, &tombstone);
+            }
+        }
+        self.urgent |= is_news;
+        self.evict(options);
+        is_news
     }
 
     fn count(&mut self, key: Cow<'static, str>, line: Loose) {
@@ -148,7 +181,14 @@ impl Stream {
         Some((frame_of(&lines), self.stand(stand.position.max(self.ring.taken()))))
     }
 
-    /// What somebody needs who stands at `stand` and missed what came since.
+    /// Whether this snapshot leads nowhere here: its epoch is over, or the lines after it are gone.
+    pub(super) fn has_outlived(&self, snapshot: Option<&Snapshot>) -> bool {
+        let (epoch, floor) = (self.ring.epoch(), self.ring.floor());
+        snapshot.is_some_and(|it| (it.epoch, it.seq) < (epoch, floor))
+    }
+
+    /// What somebody needs who stands at `stand` and missed what came since. A copy of another
+    /// node's snapshot may be older than the lines: it counts as far as these lead on from it.
     pub(super) fn catch_up(
         &mut self,
         stand: Stand,
@@ -157,9 +197,13 @@ impl Stream {
     ) -> Return {
         // Under another epoch a position means nothing.
         let from = if stand.epoch == self.ring.epoch() { stand.position } else { 0 };
-        let snapshot = snapshot.filter(|snapshot| snapshot.epoch == self.ring.epoch());
-        let known_to = snapshot.map_or(0, |snapshot| snapshot.seq);
-        let base = known_to.max(from).max(self.ring.floor());
+        let keeps_place = self.ring.reaches(stand.epoch, from);
+        let leads_on = |known: &&Snapshot| {
+            let is_newer = known.seq > from || known.seq == from && !keeps_place;
+            known.epoch == self.ring.epoch() && known.seq >= self.ring.floor() && is_newer
+        };
+        let snapshot = snapshot.filter(leads_on);
+        let base = snapshot.map_or(from.max(self.ring.floor()), |snapshot| snapshot.seq);
         let body = snapshot.map(|snapshot| &snapshot.body);
         let told = base > from || body.is_some();
         let gap = told.then(|| {

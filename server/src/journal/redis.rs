@@ -14,6 +14,8 @@ mod proxy;
 #[cfg(test)]
 mod redis_server;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 
 use std::collections::HashSet;
@@ -22,7 +24,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::redis::{Client, ConnectionInfo, IntoConnectionInfo, TlsCertificates, Value, cmd};
+use ::redis::{
+    Client, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, TlsCertificates, Value, cmd,
+};
 use hawker_domain::id::ShopId;
 use hawker_domain::time::Millis;
 use parking_lot::Mutex;
@@ -112,8 +116,12 @@ impl Options {
     }
 
     fn client(&self) -> Result<Client, OpenError> {
+        self.client_with(ProtocolVersion::RESP2)
+    }
+
+    fn client_with(&self, protocol: ProtocolVersion) -> Result<Client, OpenError> {
         let failed = |problem: String| OpenError::Url { url: self.url.clone(), problem };
-        let info = self.connection().map_err(|error| failed(error.to_string()))?;
+        let info = self.connection(protocol).map_err(|error| failed(error.to_string()))?;
         // The first provider of a process stays; whoever set one before has set the same.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let client = match &self.root_certificates {
@@ -126,9 +134,10 @@ impl Options {
         client.map_err(|error| failed(error.to_string()))
     }
 
-    fn connection(&self) -> ::redis::RedisResult<ConnectionInfo> {
+    fn connection(&self, protocol: ProtocolVersion) -> ::redis::RedisResult<ConnectionInfo> {
         let info = self.url.as_str().into_connection_info()?;
         let mut redis = info.redis_settings().clone().set_skip_set_lib_name();
+        redis = redis.set_protocol(protocol);
         if let Some(user) = &self.user {
             redis = redis.set_username(user);
         }

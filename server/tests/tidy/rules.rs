@@ -35,9 +35,20 @@ pub(crate) const IMPORTS: &[Row] = &[
     },
     Row { module: "bus", may: &["domain::id"], because: "it moves frames by topic" },
     Row {
+        module: "cluster",
+        may: &["domain::id"],
+        because: "it finds nodes and carries bytes between them by shop, and reads none",
+    },
+    Row {
         module: "hub",
         may: &["bus"],
         because: "it moves bytes it did not make: without protocol it cannot encode per subscriber",
+    },
+    Row {
+        module: "mirror",
+        may: &["bus", "hub"],
+        because: "it stands between the two and mends what the first lost before the second sees \
+                  it; who owns a topic it is told through its own trait",
     },
     Row {
         module: "engine",
@@ -77,6 +88,7 @@ pub(crate) const IMPORTS: &[Row] = &[
         module: "edge",
         may: &[
             "awaiting",
+            "cluster",
             "engine",
             "hub",
             "wire",
@@ -102,6 +114,7 @@ pub(crate) const IMPORTS: &[Row] = &[
             "bus",
             "cli",
             "clock",
+            "cluster",
             "config",
             "delivery",
             "domain",

@@ -27,7 +27,7 @@ use crate::edge::link::{End, Link, Linked};
 use crate::edge::revoke::Revoker;
 use crate::edge::service::{Caller, Service};
 use crate::hub::Topic;
-use crate::journal;
+use crate::journal::Error as JournalError;
 
 /// How long a shop that is asked for may take to come here.
 const CLAIM_TIMEOUT: Duration = Duration::from_secs(2);
@@ -136,7 +136,7 @@ impl Guests {
         }
         match timeout(CLAIM_TIMEOUT, engine.claim(shop)).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(journal::Error::Held { by, .. })) => {
+            Ok(Err(JournalError::Held { by, .. })) => {
                 // Of a server that is gone nobody can ask: its lease has to run out.
                 let lives = by == self.cluster.node() || self.cluster.peer_named(&by).is_some();
                 Err(if lives { No::Elsewhere(Some(by)) } else { super::changing_hands().into() })

@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use super::wording::{ADDRESSES, NODES};
-use super::{Redis, millis};
+use ::redis::{Client, ProtocolVersion};
+
+use super::{OpenError, Redis, millis};
 
 impl Redis {
     /// This server's name in leases and among the others.
@@ -15,6 +17,11 @@ impl Redis {
     /// How long a shop stays with a server that has fallen silent.
     pub fn lease(&self) -> Duration {
         self.options.lease
+    }
+
+    /// For whoever else speaks with this Redis, in its newer protocol.
+    pub fn client(&self) -> Result<Client, OpenError> {
+        self.options.client_with(ProtocolVersion::RESP3)
     }
 
     /// Says `what` of this server, or takes it out where there is nothing to say. Answers with all

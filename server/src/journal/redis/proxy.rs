@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 /// What happens to everything that passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Weather {
+pub(crate) enum Weather {
     Fair,
     /// Every connection ends, and new ones end at once.
     Cut,
@@ -28,8 +28,8 @@ pub(super) enum Weather {
 }
 
 #[derive(Debug)]
-pub(super) struct Proxy {
-    pub(super) address: SocketAddr,
+pub(crate) struct Proxy {
+    pub(crate) address: SocketAddr,
     weather: watch::Sender<Weather>,
     carried: Arc<Carried>,
 }
@@ -42,7 +42,7 @@ struct Carried {
 }
 
 impl Proxy {
-    pub(super) async fn start(server: SocketAddr) -> Self {
+    pub(crate) async fn start(server: SocketAddr) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (weather, seen) = watch::channel(Weather::Fair);
@@ -56,21 +56,21 @@ impl Proxy {
         Self { address, weather, carried }
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("redis://{}", self.address)
     }
 
-    pub(super) fn turn(&self, weather: Weather) {
+    pub(crate) fn turn(&self, weather: Weather) {
         self.weather.send_replace(weather);
     }
 
-    pub(super) fn answers_lost(&self) -> usize {
+    pub(crate) fn answers_lost(&self) -> usize {
         self.carried.answers_lost.load(Ordering::SeqCst)
     }
 
     /// Sends every request that holds `mark` once more, each on a connection of its own, and
     /// returns when all are answered. Says how many there were.
-    pub(super) async fn repeat_requests(&self, server: SocketAddr, mark: &str) -> usize {
+    pub(crate) async fn repeat_requests(&self, server: SocketAddr, mark: &str) -> usize {
         let holds =
             |request: &Vec<u8>| request.windows(mark.len()).any(|window| window == mark.as_bytes());
         let requests: Vec<_> =
