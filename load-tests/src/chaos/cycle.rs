@@ -20,7 +20,8 @@ use crate::run::Target;
 use crate::server::{Server, Site};
 
 const SKUS: usize = 20;
-const UNITS_OF_SKU: u32 = 40;
+/// Of each SKU, and how many of them one buyer may have.
+const UNITS_OF_SKU: (u32, u32) = (40, 4);
 /// A buyer who hears nothing of the server's death for so long has found a bug.
 const DEATH: Duration = Duration::from_secs(10);
 
@@ -38,11 +39,24 @@ pub(super) struct Stage {
 }
 
 impl Stage {
+    pub(super) fn new(target: Arc<Target>, name: String, seed: u64) -> Result<Self> {
+        Ok(Self {
+            target,
+            seed,
+            shop: id(&format!("chaos-{name}"))?,
+            room: id("room")?,
+            sale: id("sale")?,
+            skus: (0..SKUS).map(|sku| format!("sku{sku}")).collect(),
+            unpaid: Mutex::default(),
+            name,
+        })
+    }
+
     pub(super) fn on_order(&self, order: &Order) {
         self.unpaid.lock().unwrap_or_else(PoisonError::into_inner).push(order.clone());
     }
 
-    fn next_unpaid(&self) -> Option<Order> {
+    pub(super) fn next_unpaid(&self) -> Option<Order> {
         self.unpaid.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 }
@@ -80,7 +94,7 @@ pub(super) async fn run(
     let mut chance = Chance::branch(seed, number);
     let stage = stage(site, number, chance.next())?;
     let api = Arc::new(stage.target.api(stage.shop.as_str()).await?);
-    set_up(&api, &stage).await.with_context(|| format!("cycle {number}: setting up"))?;
+    set_up(&api, &stage, UNITS_OF_SKU).await.with_context(|| format!("cycle {number}: setting up"))?;
 
     let mut shopping = JoinSet::new();
     for number in 0..buyers {
@@ -136,28 +150,20 @@ pub(super) async fn run(
 fn stage(site: &Site, number: u64, seed: u64) -> Result<Arc<Stage>> {
     let name = format!("k{number}-{}", &site.secret[..6]);
     let target = Arc::new(Target::of_site(site, name.clone()));
-    Ok(Arc::new(Stage {
-        target,
-        seed,
-        shop: id(&format!("chaos-{name}"))?,
-        room: id("room")?,
-        sale: id("sale")?,
-        skus: (0..SKUS).map(|sku| format!("sku{sku}")).collect(),
-        unpaid: Mutex::default(),
-        name,
-    }))
+    Ok(Arc::new(Stage::new(target, name, seed)?))
 }
 
-async fn set_up(api: &Api, stage: &Stage) -> Result<()> {
+/// The shop, its room and a sale that runs, with so many units of each SKU and for each buyer.
+pub(super) async fn set_up(api: &Api, stage: &Stage, (units, each): (u32, u32)) -> Result<()> {
     api.create_shop(SettingsChange::default()).await?;
     api.put_product("product", "Crockery", &stage.skus, 1_500).await?;
     let mut items = Vec::with_capacity(SKUS);
     for sku in &stage.skus {
-        api.set_stock(sku, Stock::Units(u64::from(UNITS_OF_SKU))).await?;
+        api.set_stock(sku, Stock::Units(u64::from(units))).await?;
         items.push(SaleItemSpec {
             sku: id(sku)?,
-            total: Units(UNITS_OF_SKU),
-            per_buyer: Quantity(4),
+            total: Units(units),
+            per_buyer: Quantity(each),
             price_minor: Minor(700),
         });
     }
@@ -181,7 +187,7 @@ async fn set_up(api: &Api, stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-fn payment_of(order: &Order) -> String {
+pub(super) fn payment_of(order: &Order) -> String {
     format!("pay-{}", order.order)
 }
 
@@ -216,7 +222,7 @@ async fn follow(api: Arc<Api>) -> Reading {
     audit.reading()
 }
 
-async fn ask_again(victims: Vec<Buyer>) -> Result<(Vec<Buyer>, Retried)> {
+pub(super) async fn ask_again(victims: Vec<Buyer>) -> Result<(Vec<Buyer>, Retried)> {
     let mut asking = JoinSet::new();
     for victim in victims {
         asking.spawn(victim.ask_again());
