@@ -1,27 +1,30 @@
 //! A node among others: the parts that only such a node has, put together. Owns no rule.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use axum::routing::get;
 use axum::{Json, Router};
+use hawker_domain::id::UserId;
+use hawker_protocol::{Code, Refusal};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::bus::{self, Bus};
+use crate::bus::{self, Attendance, Bus, Topic};
 use crate::cluster::{Cluster, Door, Key, Member, Members, Options, Pending};
 use crate::config::Config;
 use crate::delivery::Delivery;
 use crate::edge::limits::Limits;
-use crate::edge::nodes::{GuestBook, Guests, Histories, Nodes, Placement};
+use crate::edge::nodes::{GuestBook, Guests, Heard, Histories, Nodes, Placement};
 use crate::edge::revoke::Revoker;
 use crate::edge::socket::{OwnTopics, Topics};
 use crate::engine::{self, Engine};
 use crate::hub::{self, Hub};
 use crate::journal::redis::Redis;
+use crate::mirror::{self, History, Mirror, NotReady, Owners};
 
 /// How long a node that stops waits for the others to be told.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -29,7 +32,8 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
 /// The node's place among others.
 pub(super) struct Post {
     pub(super) cluster: Arc<Cluster>,
-    pub(super) door: Door,
+    redis: Arc<Redis>,
+    door: Door,
 }
 
 /// What a node says of itself in Redis.
@@ -96,7 +100,7 @@ pub(super) async fn post(
     let address = advertise.map_or_else(|| door.local_addr().map(|it| it.to_string()), Ok)?;
     let cluster = Cluster::new(options(address), Arc::new(Registry(redis.clone())), key);
     cluster.look().await;
-    Ok(Some(Post { cluster, door }))
+    Ok(Some(Post { cluster, redis: redis.clone(), door }))
 }
 
 /// Where shops are woken.
@@ -107,15 +111,21 @@ pub(super) fn placement(post: Option<&Post>) -> Arc<dyn engine::Placement> {
     }
 }
 
-/// What carries lines to and from other nodes.
-pub(super) fn bus(_config: &Config, _post: Option<&Post>) -> anyhow::Result<Arc<dyn Bus>> {
-    Ok(Arc::new(bus::Local::new()))
+/// What carries lines to and from other nodes, if there are any.
+pub(super) fn bus(post: Option<&Post>) -> anyhow::Result<Arc<dyn Bus>> {
+    let Some(post) = post else { return Ok(Arc::new(bus::Local::new())) };
+    let cluster = post.cluster.clone();
+    let has_others = Box::new(move || cluster.has_others());
+    let client = post.redis.client()?;
+    Ok(Arc::new(bus::redis::Redis::start(client, bus::redis::Options::default(), has_others)))
 }
 
 /// How this node's sockets hear their topics.
 pub(super) struct Hearing {
     pub(super) hub: Arc<Hub>,
     pub(super) topics: Arc<dyn Topics>,
+    delivery: Arc<Delivery>,
+    owners: Arc<Asking>,
 }
 
 impl Hearing {
@@ -123,17 +133,85 @@ impl Hearing {
         options: hub::Options,
         bus: Arc<dyn Bus>,
         delivery: Arc<Delivery>,
-        _post: Option<&Post>,
+        post: Option<&Post>,
     ) -> Self {
-        let hub = Hub::new(options, delivery);
-        bus.subscribe(hub.clone());
-        Self { hub, topics: Arc::new(OwnTopics) }
+        let owners = Arc::new(Asking::default());
+        if post.is_none() {
+            let hub = Hub::new(options, delivery.clone());
+            bus.subscribe(hub.clone());
+            return Self { hub, topics: Arc::new(OwnTopics), delivery, owners };
+        }
+        let figures = mirror::Options::default();
+        let mirror = Mirror::new(delivery.clone(), bus.clone(), owners.clone(), figures);
+        let hub = Hub::new(options, mirror.clone());
+        mirror.serve(&hub);
+        bus.subscribe(mirror.clone());
+        Self { hub, topics: Arc::new(Mirrored { mirror, bus }), delivery, owners }
     }
 
-    pub(super) fn ask(&self, _nodes: &Arc<Nodes>) {}
+    /// Names those who know where a shop runs. Nobody is followed before.
+    pub(super) fn ask(&self, nodes: &Arc<Nodes>) {
+        self.owners.nodes.get_or_init(|| nodes.clone());
+    }
 
+    /// What this node tells others of its topics.
     pub(super) fn histories(&self) -> Histories {
-        Box::new(|_, _| None)
+        let (hub, delivery) = (self.hub.clone(), self.delivery.clone());
+        Box::new(move |topic, known| {
+            let history = mirror::history_of(&hub, &*delivery, topic, known);
+            postcard::to_stdvec(&history).unwrap_or_default()
+        })
+    }
+}
+
+/// Asks the owners of topics through the links of this node.
+#[derive(Debug, Default)]
+struct Asking {
+    nodes: OnceLock<Arc<Nodes>>,
+}
+
+impl Owners for Asking {
+    fn history<'a>(
+        &'a self,
+        topic: &'a Topic,
+        known: Option<(u64, u64)>,
+    ) -> bus::Pending<'a, Result<Option<History>, NotReady>> {
+        Box::pin(async move {
+            let nodes = self.nodes.get().ok_or_else(|| NotReady("the node starts".to_owned()))?;
+            match nodes.history(topic, known).await {
+                Ok(Heard::Here) => Ok(None),
+                Ok(Heard::There(bytes)) => postcard::from_bytes(&bytes)
+                    .map(Some)
+                    .map_err(|error| NotReady(error.to_string())),
+                Err(refusal) => Err(NotReady(refusal.to_string())),
+            }
+        })
+    }
+}
+
+/// The topics of a node among others.
+#[derive(Debug)]
+struct Mirrored {
+    mirror: Arc<Mirror>,
+    bus: Arc<dyn Bus>,
+}
+
+impl Topics for Mirrored {
+    fn ready<'a>(&'a self, topic: &'a Topic) -> bus::Pending<'a, Result<(), Refusal>> {
+        Box::pin(async move {
+            self.mirror.ready(topic).await.map_err(|error| {
+                tracing::debug!(%topic, %error, "a topic cannot be followed");
+                let message = "the server of this shop is not heard: ask again";
+                Refusal::with_message(Code::Unavailable, message)
+            })
+        })
+    }
+
+    fn attend<'a>(&'a self, user: &'a UserId) -> bus::Pending<'a, Option<Attendance>> {
+        Box::pin(async move {
+            // Whoever cannot be told now finds all that is his when he joins.
+            self.bus.attend(&Topic::user(user)).await.ok()
+        })
     }
 }
 
@@ -167,7 +245,7 @@ impl Among {
 
     /// Lets other nodes in until `stop`.
     pub(super) fn start(self, stop: CancellationToken) -> Joined {
-        let Self { post: Post { cluster, door }, guests } = self;
+        let Self { post: Post { cluster, door, .. }, guests } = self;
         tokio::spawn(door.serve(Arc::new(GuestBook(guests)), stop.clone()));
         let beats = tokio::spawn(cluster.clone().keep_up(stop));
         Joined { cluster, beats }

@@ -84,7 +84,7 @@ impl Core {
 
         let store = Store::open(config).await?;
         let post = cluster::post(config, store.redis.as_ref(), &secret).await?;
-        let bus = cluster::bus(config, post.as_ref())?;
+        let bus = cluster::bus(post.as_ref())?;
         let delivery = Delivery::new(options::delivery(config), bus.clone(), clock.clone());
         tokio::spawn(delivery.clone().run());
         let hearing = Hearing::new(options::hub(config)?, bus, delivery.clone(), post.as_ref());
@@ -132,7 +132,7 @@ impl Parts {
             service: service.clone(),
             nodes: nodes.clone(),
             hub: hearing.hub.clone(),
-            topics: hearing.topics,
+            topics: hearing.topics.clone(),
             rates: rates.clone(),
             pulses,
             presence: PresenceKey::derive(&secret),

@@ -17,7 +17,7 @@ use hawker_domain::time::{Millis, SpanMs};
 use hawker_protocol::object::Me;
 use hawker_protocol::{Answer, Code, Refusal, Request, RequestId, codec};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -286,15 +286,19 @@ impl Nodes {
         self.ask(self.question(shop), ask, local).await
     }
 
-    /// What the shop's node has of a topic after what is known of it; `None` where it is this one.
+    /// What the shop's node has of a topic after what is known of it.
     pub async fn history(
         &self,
         topic: &Topic,
         known: Option<(u64, u64)>,
-    ) -> Result<Option<Vec<u8>>, Refusal> {
+    ) -> Result<Heard, Refusal> {
         let shop = topic.shop().ok_or(Refusal::new(Code::InvalidRequest))?;
         let ask = || Ask::History { topic: topic.to_string(), known };
-        self.ask(self.question(shop), ask, |_| async { Ok(None) }).await
+        let here = |service: Arc<Service>| async move {
+            // Not while nobody knows whether it will be.
+            if service.engine().has(shop) { Ok(Heard::Here) } else { Err(changing_hands()) }
+        };
+        self.ask(self.question(shop), ask, here).await
     }
 
     /// Takes a token back on all other nodes. Answers with how many connections are closed, or with
@@ -392,6 +396,15 @@ fn reply_line(id: RequestId, outcome: &Result<Answer, Refusal>) -> String {
     let mut line = Vec::with_capacity(512);
     codec::encode_reply(id, outcome, &mut line);
     String::from_utf8(line).unwrap_or_default()
+}
+
+/// What is known of a topic.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Heard {
+    /// By this node, which serves its shop.
+    Here,
+    /// By the node that serves it.
+    There(Vec<u8>),
 }
 
 /// The shop was not there.

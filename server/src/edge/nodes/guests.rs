@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use super::ask::{self, Ask, No};
 use super::http::Carried;
 use super::keeper::link_here;
-use super::{Nodes, reply_line};
+use super::{Heard, Nodes, reply_line};
 use crate::cluster::{Cluster, Host, Pending, Place};
 use crate::edge::auth::Identity;
 use crate::edge::limits::Limits;
@@ -33,7 +33,7 @@ use crate::journal::Error as JournalError;
 const CLAIM_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What this node has of a topic after what is known of it, as the asking node reads it.
-pub type Histories = Box<dyn Fn(&Topic, Option<(u64, u64)>) -> Option<Vec<u8>> + Send + Sync>;
+pub type Histories = Box<dyn Fn(&Topic, Option<(u64, u64)>) -> Vec<u8> + Send + Sync>;
 
 /// What this node's own doors are made of.
 pub struct Guests {
@@ -203,7 +203,9 @@ impl Guests {
             return said::<()>(Err(Refusal::new(Code::InvalidRequest).into()));
         };
         let guests = self.clone();
-        self.on_shop(shop, move |_, _| async move { Ok((guests.histories)(&topic, known)) })
+        self.on_shop(shop, move |_, _| async move {
+            Ok(Heard::There((guests.histories)(&topic, known)))
+        })
     }
 
     fn on_http(self: Arc<Self>, shop: ShopId, request: Carried) -> Answer {
