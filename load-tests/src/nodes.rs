@@ -22,6 +22,8 @@ use crate::server::{Membership, Server, Site, random_hex};
 
 /// How long nodes may take until each knows all others.
 const MEET: Duration = Duration::from_secs(20);
+/// How long a shop may be without a node: far beyond any lease.
+const MOVE: Duration = Duration::from_secs(90);
 /// A node that stands still does not say what it has.
 const ANSWER: Duration = Duration::from_millis(300);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -149,19 +151,36 @@ impl Nodes {
         }
     }
 
+    /// Waits until the shop has an owner after this one.
+    pub(crate) async fn until_moved(&self, shop: &str, before: Owner) -> Result<()> {
+        let deadline = Instant::now() + MOVE;
+        while self.owner(shop).await.is_none_or(|owner| owner.epoch <= before.epoch) {
+            if Instant::now() > deadline {
+                bail!("{shop} had no other node after {} s", MOVE.as_secs());
+            }
+            sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    }
+
+    /// SIGTERM for all nodes; Redis stays.
+    pub(crate) async fn stop(&mut self) -> Result<()> {
+        for node in &mut self.all {
+            if let Some(server) = node.server.take() {
+                server.stop().await.with_context(|| node.site.last_words())?;
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn processes(&self) -> Vec<u32> {
         self.all.iter().filter_map(|node| Some(node.server.as_ref()?.process)).collect()
     }
 
     /// Ends all nodes with SIGTERM, then a Redis of our own. What failed is kept.
-    pub(crate) async fn end(self, passed: bool) -> Result<()> {
-        let Self { redis, all, folder, .. } = self;
-        let mut ended = Ok(());
-        for Node { site, server, .. } in all {
-            let Some(server) = server else { continue };
-            let stopped = server.stop().await.with_context(|| site.last_words());
-            ended = ended.and(stopped);
-        }
+    pub(crate) async fn end(mut self, passed: bool) -> Result<()> {
+        let ended = self.stop().await;
+        let Self { redis, folder, .. } = self;
         let is_good = passed && ended.is_ok();
         if let Some(redis) = redis.end(is_good).await? {
             say(&format!("the folder of Redis is kept: {}", redis.display()));

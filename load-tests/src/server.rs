@@ -217,8 +217,13 @@ impl Server {
     }
 
     /// SIGKILL: not a word of goodbye, not a byte flushed.
-    pub(crate) async fn kill(mut self) -> Result<()> {
+    pub(crate) async fn kill(self) -> Result<()> {
         self.signal(Signal::KILL)?;
+        self.gone().await
+    }
+
+    /// The end of a server that was killed.
+    pub(crate) async fn gone(mut self) -> Result<()> {
         self.child.wait().await?;
         Ok(())
     }

@@ -203,9 +203,10 @@ impl Buyer {
         }
     }
 
-    /// After the crash: asks for every answer that did not come, and for some that did.
+    /// After the crash, of several nodes on the next one: asks for every answer that did not come, and for some that did.
     pub(super) async fn ask_again(mut self) -> Result<(Self, Retried)> {
         let mut retried = Retried::default();
+        self.node += 1;
         let mut talk = self.connect().await?;
         for request in std::mem::take(&mut self.unanswered) {
             retried.unanswered += 1;

@@ -77,9 +77,9 @@ pub(super) struct Findings {
 
 /// Money the provider reported: what was confirmed, and the one report the crash cut off.
 #[derive(Debug, Default)]
-struct Payments {
-    confirmed: Vec<Order>,
-    open: Option<Order>,
+pub(super) struct Payments {
+    pub(super) confirmed: Vec<Order>,
+    pub(super) open: Option<Order>,
 }
 
 /// Returns the server that was started again.
@@ -94,7 +94,9 @@ pub(super) async fn run(
     let mut chance = Chance::branch(seed, number);
     let stage = stage(site, number, chance.next())?;
     let api = Arc::new(stage.target.api(stage.shop.as_str()).await?);
-    set_up(&api, &stage, UNITS_OF_SKU).await.with_context(|| format!("cycle {number}: setting up"))?;
+    set_up(&api, &stage, UNITS_OF_SKU)
+        .await
+        .with_context(|| format!("cycle {number}: setting up"))?;
 
     let mut shopping = JoinSet::new();
     for number in 0..buyers {
@@ -115,36 +117,53 @@ pub(super) async fn run(
     let mut violations = confirm(&api, &payments).await?;
     let mut audit = Audit::again(before);
     audit.read(&api).await?;
-    let mut findings = Findings {
-        shop: stage.shop.to_string(),
-        reading: audit.reading(),
-        acknowledged: 0,
-        lost: 0,
-        doubled: audit.ledger.commands.doubled,
-        prefix_changed: !audit.begins_as_before(),
-        retried,
-        payments: payments.confirmed.len() as u64,
-        violations: audit.ledger.violations.clone(),
-    };
-    for victim in &victims {
-        findings.acknowledged += victim.acks.len() as u64;
-        findings.lost += victim.acks.lost(&audit.ledger.commands);
-        violations.append(&victim.acks.compare(&audit.ledger.commands));
-    }
-    for order in &payments.confirmed {
-        if !audit.ledger.has_payment(&payment_of(order)) {
-            findings.lost += 1;
-            violations.add(|| format!("a confirmed payment of {} is not in the feed", order.order));
-        }
-    }
+    let shop = stage.shop.to_string();
+    let mut findings = Findings::of(shop, &audit, &victims, &payments, retried);
+    findings.prefix_changed = !audit.begins_as_before();
     if findings.prefix_changed {
         violations.add(|| format!("the feed no longer begins with what was read: {before:?}"));
     }
-    for difference in &findings.retried.differences {
-        violations.add(|| difference.clone());
-    }
     findings.violations.append(&violations);
     Ok((server, findings))
+}
+
+impl Findings {
+    /// Everything that anybody was told, held against the feed.
+    pub(super) fn of(
+        shop: String,
+        audit: &Audit,
+        victims: &[Buyer],
+        payments: &Payments,
+        retried: Retried,
+    ) -> Self {
+        let commands = &audit.ledger.commands;
+        let mut violations = audit.ledger.violations.clone();
+        let (mut acknowledged, mut lost) = (0, 0);
+        for victim in victims {
+            acknowledged += victim.acks.len() as u64;
+            lost += victim.acks.lost(commands);
+            violations.append(&victim.acks.compare(commands));
+        }
+        let is_paid = |order: &&Order| audit.ledger.has_payment(&payment_of(order));
+        for order in payments.confirmed.iter().filter(|order| !is_paid(order)) {
+            lost += 1;
+            violations.add(|| format!("a confirmed payment of {} is not in the feed", order.order));
+        }
+        for difference in &retried.differences {
+            violations.add(|| difference.clone());
+        }
+        Self {
+            shop,
+            reading: audit.reading(),
+            acknowledged,
+            lost,
+            doubled: commands.doubled,
+            prefix_changed: false,
+            retried,
+            payments: payments.confirmed.len() as u64,
+            violations,
+        }
+    }
 }
 
 fn stage(site: &Site, number: u64, seed: u64) -> Result<Arc<Stage>> {
@@ -241,7 +260,7 @@ pub(super) async fn ask_again(victims: Vec<Buyer>) -> Result<(Vec<Buyer>, Retrie
 
 /// Reports the payments again that were confirmed before or cut off: the same report is the same
 /// payment.
-async fn confirm(api: &Api, payments: &Payments) -> Result<Violations> {
+pub(super) async fn confirm(api: &Api, payments: &Payments) -> Result<Violations> {
     let mut found = Violations::default();
     for order in payments.confirmed.iter().rev().take(10).chain(&payments.open) {
         let said = api.pay(order, &payment_of(order), PaymentOutcome::Succeeded).await?;

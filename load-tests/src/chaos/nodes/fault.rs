@@ -46,6 +46,15 @@ impl Fault {
         row
     }
 
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::KillOwner => "SIGKILL of the owner",
+            Self::PauseOwner => "owner oversleeps",
+            Self::DrainOwner => "SIGTERM of the owner",
+            Self::KillOther => "SIGKILL of another",
+        }
+    }
+
     /// Whether the shop needs another owner after it.
     pub(super) fn moves_the_shop(self) -> bool {
         self != Self::KillOther
@@ -79,7 +88,7 @@ pub(super) async fn strike(
         Fault::KillOwner | Fault::KillOther => {
             server.signal(Signal::KILL)?;
             let dead = node.server.take().context("the node does not run")?;
-            dead.reap().await?;
+            dead.gone().await?;
         }
         Fault::DrainOwner => {
             server.signal(Signal::TERM)?;
@@ -88,20 +97,18 @@ pub(super) async fn strike(
         }
         Fault::PauseOwner => {
             server.signal(Signal::STOP)?;
-            let overslept = chance.within(OVERSLEPT_S.0, OVERSLEPT_S.1);
-            sleep(Duration::from_millis(nodes.lease_ms).mul_f64(1.0) + secs(overslept)).await;
+            let overslept = Duration::from_secs_f64(chance.within(OVERSLEPT_S.0, OVERSLEPT_S.1));
+            sleep(Duration::from_millis(nodes.lease_ms) + overslept).await;
             let server = nodes.all[victim].server.as_ref();
             server.context("the node does not run")?.signal(Signal::CONT)?;
         }
     }
-    nodes.until_changed(shop, fault.moves_the_shop().then_some(owner)).await?;
+    if fault.moves_the_shop() {
+        nodes.until_moved(shop, owner).await?;
+    }
     if nodes.all[victim].server.is_none() {
         nodes.all[victim].start().await?;
     }
     nodes.until_met().await?;
     Ok(struck)
-}
-
-fn secs(seconds: f64) -> Duration {
-    Duration::from_secs_f64(seconds)
 }
