@@ -1,7 +1,7 @@
 //! The shop's own system as a run plays it: sets the shop up, reports payments and reads the
 //! feed, over HTTP with role `service`. Owns the paths.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use anyhow::{Context, Result, bail};
 use hawker_protocol::Id;
@@ -17,7 +17,7 @@ use hawker_protocol::reply::{Campaigns, SaleChanged};
 use hawker_protocol::text::{List, Text};
 use serde::Serialize;
 use tokio::task::JoinSet;
-use tokio::time::{Duration, sleep};
+use tokio::time::{Duration, sleep, timeout};
 
 use crate::http::{Answer, Ask, Client};
 use crate::token::{Person, Tokens};
@@ -29,10 +29,16 @@ pub(crate) const CURRENCY: &str = "USD";
 
 /// How often a request is sent again that the server had no time for.
 const TRIES_MAX: u32 = 40;
+/// The same where a shop may be on its way to another node, which takes seconds.
+const TRIES_AMONG_MAX: u32 = 400;
+/// A node that stands still answers nothing; another one does.
+const ANSWER: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct Api {
-    client: Client,
+    /// One for each node: they are asked in turn.
+    clients: Vec<Client>,
+    turn: AtomicUsize,
     token: String,
     pub(crate) shop: Id,
     run: String,
@@ -53,15 +59,51 @@ pub(crate) fn list<T, const MAX: usize>(items: Vec<T>) -> Result<List<T, MAX>> {
 
 impl Api {
     pub(crate) async fn new(
-        client: Client,
+        clients: Vec<Client>,
         tokens: &Tokens,
         shop: &str,
         run: &str,
     ) -> Result<Self> {
         let person = Person { user: SERVICE, name: None, role: Role::Service, shop };
         let token = tokens.of(person).await?;
-        let (run, commands) = (run.to_owned(), AtomicU64::new(0));
-        Ok(Self { client, token, shop: id(shop)?, run, commands })
+        let (run, commands, turn) = (run.to_owned(), AtomicU64::new(0), AtomicUsize::new(0));
+        Ok(Self { clients, turn, token, shop: id(shop)?, run, commands })
+    }
+
+    /// Asks the only server, or the next node.
+    async fn ask(&self, ask: Ask<'_>) -> Result<Answer> {
+        match self.clients.as_slice() {
+            [only] => only.send(ask).await,
+            nodes => {
+                let next = self.turn.fetch_add(1, Relaxed) % nodes.len();
+                timeout(ANSWER, nodes[next].send(ask)).await.context("a node said nothing")?
+            }
+        }
+    }
+
+    /// Asks until there is an answer. A server that does not answer at all is an error; of several
+    /// nodes another one is asked under the same key.
+    async fn ask_again(&self, ask: Ask<'_>) -> Result<Answer> {
+        let is_alone = self.clients.len() == 1;
+        let tries_max = if is_alone { TRIES_MAX } else { TRIES_AMONG_MAX };
+        for _ in 0..tries_max {
+            match self.ask(ask).await {
+                Ok(answer) if answer.status != 503 && answer.status != 429 => return Ok(answer),
+                Err(error) if is_alone => return Err(error),
+                Ok(_) | Err(_) => sleep(Duration::from_millis(50)).await,
+            }
+        }
+        bail!("{} {}: the server had no time {tries_max} times in a row", ask.method, ask.path)
+    }
+
+    /// The same for what only reads, where a server that is alone has one try.
+    async fn read(&self, path: &str) -> Result<Vec<u8>> {
+        let ask = Ask { token: Some(&self.token), ..Ask::get(path) };
+        let answer = match self.clients.len() {
+            1 => self.ask(ask).await,
+            _ => self.ask_again(ask).await,
+        };
+        answer?.success()
     }
 
     async fn send(&self, method: &str, path: &str, body: &impl Serialize) -> Result<Answer> {
@@ -70,14 +112,7 @@ impl Api {
         let path = format!("/v1/shops{path}");
         let (token, key) = (Some(self.token.as_str()), Some(key.as_str()));
         let ask = Ask { method, token, key, ..Ask::post(&path, &body) };
-        for _ in 0..TRIES_MAX {
-            let answer = self.client.send(ask).await?;
-            if answer.status != 503 && answer.status != 429 {
-                return Ok(answer);
-            }
-            sleep(Duration::from_millis(50)).await;
-        }
-        bail!("{method} {path}: the server had no time {TRIES_MAX} times in a row")
+        self.ask_again(ask).await
     }
 
     async fn change(&self, method: &str, path: &str, body: &impl Serialize) -> Result<Vec<u8>> {
@@ -181,9 +216,7 @@ impl Api {
         loop {
             let cursor = next.map_or_else(String::new, |next| format!("?cursor={next}"));
             let path = format!("/v1/shops/{}/campaigns{cursor}", self.shop);
-            let token = Some(self.token.as_str());
-            let answer = self.client.send(Ask { token, ..Ask::get(&path) }).await?;
-            let body = answer.success().context("reading the campaigns")?;
+            let body = self.read(&path).await.context("reading the campaigns")?;
             let page: Campaigns = serde_json::from_slice(&body).context("a page of campaigns")?;
             campaigns.extend(page.campaigns);
             next = page.next;
@@ -197,9 +230,7 @@ impl Api {
     pub(crate) async fn events(&self, after: Option<u64>, limit: u32) -> Result<Vec<u8>> {
         let after = after.map_or_else(String::new, |after| format!("after={after}&"));
         let path = format!("/v1/shops/{}/events?{after}limit={limit}", self.shop);
-        let token = Some(self.token.as_str());
-        let ask = Ask { token, ..Ask::get(&path) };
-        self.client.send(ask).await?.success().context("reading the event feed")
+        self.read(&path).await.context("reading the event feed")
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod buyer;
 mod cycle;
+mod nodes;
 
 use std::collections::BTreeMap;
 
@@ -30,6 +31,9 @@ enum How {
     /// SIGKILL at a random moment of a sale, restart on the same file, and every answer that was
     /// given must still be true.
     Kill(Kill),
+    /// Nodes that share a Redis die, stand still and go away in the middle of a sale; another one
+    /// must go on, and never two at a time.
+    Nodes(nodes::Options),
 }
 
 #[derive(Debug, Clone, Args)]
@@ -78,7 +82,10 @@ struct Report<'a> {
 
 pub(crate) async fn run(common: &Common, options: &Options) -> Result<bool> {
     ensure!(common.server.is_none(), "chaos kills the server it started itself, never another");
-    let How::Kill(kill) = &options.how;
+    let kill = match &options.how {
+        How::Kill(kill) => kill,
+        How::Nodes(options) => return nodes::run(common, options).await,
+    };
     machine::allow_sockets(kill.buyers * 2 + 64)?;
     let (hawker, folder) = (common.hawker.as_deref(), common.folder.as_deref());
     let site = Site::prepare(hawker, folder, Settings::lifted())?;
@@ -100,6 +107,7 @@ async fn cycles(common: &Common, kill: &Kill, site: &Site) -> Result<bool> {
         let (restarted, findings) =
             cycle::run(site, server, number, kill.buyers, seconds, seed).await?;
         server = restarted;
+        totals.cycles += 1;
         totals.add(&findings);
         found.append(&findings.violations);
         say(&format!(
@@ -112,7 +120,8 @@ async fn cycles(common: &Common, kill: &Kill, site: &Site) -> Result<bool> {
         ));
         readings.push((findings.shop, findings.reading));
     }
-    found.append(&still_there(site, &readings).await?);
+    let target = Target::of_site(site, "last".to_owned());
+    found.append(&still_there(&target, &readings).await?);
     let verify = verify(site, server).await?;
     if let Err(problem) = &verify {
         found.add(|| problem.clone());
@@ -134,9 +143,8 @@ async fn cycles(common: &Common, kill: &Kill, site: &Site) -> Result<bool> {
 }
 
 /// Every shop's feed still begins with what it was at the end of its own cycle, many kills ago.
-async fn still_there(site: &Site, readings: &[(String, Reading)]) -> Result<Violations> {
+async fn still_there(target: &Target, readings: &[(String, Reading)]) -> Result<Violations> {
     let mut found = Violations::default();
-    let target = Target::of_site(site, "last".to_owned());
     for (shop, reading) in readings {
         let api = target.api(shop).await?;
         let mut audit = Audit::again(*reading);
@@ -191,7 +199,6 @@ struct VerifiedShop {
 
 impl Totals {
     fn add(&mut self, findings: &Findings) {
-        self.cycles += 1;
         self.acknowledged += findings.acknowledged;
         self.lost += findings.lost;
         self.doubled += findings.doubled;

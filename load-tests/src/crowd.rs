@@ -214,6 +214,13 @@ impl Crowd {
         sum
     }
 
+    /// The same of several groups together.
+    pub(crate) fn take_figures_of(&self, groups: &[usize]) -> Figures {
+        let mut sum = Figures::new();
+        groups.iter().for_each(|group| sum.add(&self.take_figures(*group)));
+        sum
+    }
+
     pub(crate) fn deliveries(&self, group: usize) -> u64 {
         self.readers.iter().map(|reader| reader.lock().figures[group].deliveries).sum()
     }

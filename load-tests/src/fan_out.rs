@@ -1,6 +1,8 @@
 //! `fan-out`: what it costs a server to deliver a room's messages, beside what the kernel alone
 //! takes for the same writes. Owns the order of the measurement and the report.
 
+mod spread;
+
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
@@ -14,13 +16,15 @@ use crate::crowd::{Crowd, Group};
 use crate::floor::{Bill, Floor};
 use crate::http::{Client, Url};
 use crate::limits::{Changed, Settings};
-use crate::machine::{self, Machine, SOCKETS_PER_SOURCE};
+use crate::machine::{self, Machine};
+use crate::nodes::{Begun, Choice};
 use crate::report::{self, Verdict, rounded, say};
 use crate::run::{Common, Run};
 use crate::schedule::Schedule;
 use crate::stage::{self, Gauges, Stretch};
 use crate::subject::publisher::Publisher;
 use crate::subject::{Hawker, Peer, Subject};
+use spread::{Mouth, Spread};
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Options {
@@ -60,11 +64,16 @@ pub(crate) struct Options {
     /// The admin address of a Hawker server that runs already: http://…
     #[arg(long)]
     admin: Option<String>,
+    #[command(flatten)]
+    choice: Choice,
+    /// Which of several nodes those are on who comment.
+    #[arg(long, value_enum, default_value_t = Mouth::Owner)]
+    publish_at: Mouth,
+    /// Measures the same with one node first.
+    #[arg(long, requires = "nodes", conflicts_with = "folder")]
+    compare: bool,
 }
 
-/// The groups of the crowd.
-const VIEWERS: usize = 0;
-const FLOOR: usize = 1;
 /// Fills buffers and caches, and shows how often the server writes.
 const WARM_UP: Duration = Duration::from_secs(2);
 /// Publishers and what else is open.
@@ -72,9 +81,9 @@ const OTHER_SOCKETS: usize = 128;
 
 /// The JSON object on standard output.
 #[derive(Debug, Serialize)]
-struct Report<'a> {
+struct Report {
     command: &'static str,
-    subject: &'a str,
+    subject: String,
     viewers: usize,
     rate_per_s: f64,
     /// Absent for a peer, whose ticks are its own.
@@ -102,8 +111,10 @@ struct Report<'a> {
     rss_kib_per_viewer: Option<f64>,
     generator_cpu_s: f64,
     #[serde(flatten)]
-    verdict: &'a Verdict,
-    limits_changed: &'a [Changed],
+    verdict: Verdict,
+    #[serde(flatten)]
+    spread: Option<Spread>,
+    limits_changed: Vec<Changed>,
     machine: Machine,
 }
 
@@ -136,6 +147,9 @@ struct Cost {
 struct Stage {
     subject: Arc<Subject>,
     crowd: Arc<Crowd>,
+    /// The groups of the viewers: one for each node.
+    groups: Vec<usize>,
+    viewers: usize,
     schedule: Arc<Schedule>,
     gauges: Gauges,
     publisher: Publisher,
@@ -144,44 +158,85 @@ struct Stage {
     rss_per_viewer: Option<f64>,
 }
 
+/// What is known before the room fills.
+struct Around<'a> {
+    gauges: Gauges,
+    publishing: Option<f64>,
+    /// `None` for a peer.
+    run: Option<&'a Run>,
+}
+
 pub(crate) async fn run(common: &Common, options: &Options) -> Result<bool> {
     ensure!(options.viewers >= 1, "a room needs a viewer");
     ensure!(options.rate > 0.0 && options.seconds >= 1, "there must be something to measure");
+    let one = match options.compare {
+        true => Some(play(common, &one_node(options)).await?),
+        false => None,
+    };
+    let mut report = play(common, options).await?;
+    if let (Some(one), Some(spread)) = (&one, &mut report.spread) {
+        spread.compare(&report.cost, one);
+    }
+    report.print(common.json)?;
+    Ok(report.verdict.passed() && one.is_none_or(|one| one.verdict.passed()))
+}
+
+fn one_node(options: &Options) -> Options {
+    let mut one = options.clone();
+    one.choice.nodes = Some(1);
+    one
+}
+
+async fn play(common: &Common, options: &Options) -> Result<Report> {
+    let sockets = options.viewers * 2 + OTHER_SOCKETS;
     if let (Some(peer), Some(url), Some(publish_at)) =
         (&options.peer, &options.url, &options.publish_url)
     {
-        machine::allow_sockets(options.viewers * 2 + OTHER_SOCKETS)?;
+        machine::allow_sockets(sockets)?;
         let (compress, bytes) = (options.compress, options.message_bytes);
-        let peer = Peer::new(peer, url, publish_at, compress, bytes)?;
-        let gauges = Gauges { process: options.pid, metrics: None };
-        return measure(common, options, Subject::Peer(peer), (gauges, None), &[]).await;
+        let peer = Subject::Peer(Peer::new(peer, url, publish_at, compress, bytes)?);
+        let processes = options.pid.into_iter().collect();
+        let gauges = Gauges { processes, metrics: Vec::new() };
+        let around = Around { gauges, publishing: None, run: None };
+        return measure(common, options, peer, around).await;
     }
-    let settings = settings(options);
-    let sockets = options.viewers * 2 + OTHER_SOCKETS;
-    let run = Run::begin_with(common, sockets, SOCKETS_PER_SOURCE, settings).await?;
+    let run = Run::begin_among(common, sockets, settings(options), &options.choice).await?;
     let measured = of_hawker(common, options, &run).await;
-    run.conclude(measured).await
+    run.conclude_with(measured, |report| report.verdict.passed()).await
 }
 
 fn settings(options: &Options) -> Settings {
     Settings::lifted().with("hub.tick_ms", options.tick_ms, "The tick that is measured.")
 }
 
-async fn of_hawker(common: &Common, options: &Options, run: &Run) -> Result<bool> {
+async fn of_hawker(common: &Common, options: &Options, run: &Run) -> Result<Report> {
     let mut gauges = Gauges::of_run(run);
     if let Some(admin) = &options.admin {
         let url = Url::parse(admin, "http")?;
-        gauges.metrics = Some(Client::new(url.address, &url.host));
+        gauges.metrics = vec![Client::new(url.address, &url.host)];
     }
-    gauges.process = gauges.process.or(options.pid);
+    if gauges.processes.is_empty() {
+        gauges.processes.extend(options.pid);
+    }
     let api = Hawker::furnish(&run.target).await?;
-    let hawker = Hawker::open(&run.target, &api, "room").await?;
-    let unwatched = Hawker::open(&run.target, &api, "unwatched").await?;
+    let mouth = mouth(options, run).await?;
+    let hawker = Hawker { mouth, ..Hawker::open(&run.target, &api, "room").await? };
+    let unwatched = Hawker { mouth, ..Hawker::open(&run.target, &api, "unwatched").await? };
     let (compress, message_bytes) = (options.compress, options.message_bytes);
     let unwatched = Subject::Hawker(Hawker { message_bytes, ..unwatched });
     let publishing = publishing_us(common, options, &unwatched, &gauges).await?;
     let subject = Subject::Hawker(Hawker { compress, message_bytes, ..hawker });
-    measure(common, options, subject, (gauges, publishing), &run.limits).await
+    measure(common, options, subject, Around { gauges, publishing, run: Some(run) }).await
+}
+
+/// The node of those who comment.
+async fn mouth(options: &Options, run: &Run) -> Result<usize> {
+    let Some(nodes) = &run.nodes else { return Ok(0) };
+    let owner = nodes.until_owned(&run.target.name).await?.at;
+    Ok(match options.publish_at {
+        Mouth::Owner => owner,
+        Mouth::Other => (owner + 1) % nodes.all.len(),
+    })
 }
 
 /// What a message costs before anybody gets it, in microseconds of the server's processors.
@@ -208,9 +263,8 @@ async fn measure(
     common: &Common,
     options: &Options,
     subject: Subject,
-    (gauges, publishing): (Gauges, Option<f64>),
-    limits: &[Changed],
-) -> Result<bool> {
+    Around { gauges, publishing, run }: Around<'_>,
+) -> Result<Report> {
     let mut stage = set_up(common, options, subject, gauges).await?;
     let half = Duration::from_secs(options.seconds) / 2;
     let warm = stage.stretch(options.rate, WARM_UP).await?;
@@ -220,14 +274,15 @@ async fn measure(
     let frames = stage.recent_frames(bursts_per_s);
     let before = stage.floor.send(&frames, half).await?;
     say(&format!("the server: {} messages a second", options.rate));
+    let begun = nodes_begin(run).await;
     let measured = stage.stretch(options.rate, Duration::from_secs(options.seconds)).await?;
+    let spread = spread(run, begun, &stage, &measured, options.publish_at).await;
     let bursts_per_s = measured.frames_per_s(options.viewers);
     let frames = stage.recent_frames(bursts_per_s);
     say("the floor once more");
     let after = stage.floor.send(&frames, half).await?;
 
-    let closed = (options.viewers - stage.crowd.len(VIEWERS)) as u64;
-    let lost = stage.crowd.missing(VIEWERS, stage.schedule.planned());
+    let (closed, lost) = (stage.closed(), stage.lost());
     let doubled = warm.figures.doubled + measured.figures.doubled;
     let refused = warm.refused + measured.refused;
     let verdict = Verdict::from(violations(lost, doubled, refused, closed));
@@ -236,9 +291,9 @@ async fn measure(
         let published = each * f64::from(measured.row.count);
         (cpu.total_s() * 1e6 - published) / measured.figures.deliveries.max(1) as f64
     });
-    let report = Report {
+    Ok(Report {
         command: "fan-out",
-        subject: stage.subject.name(),
+        subject: stage.subject.name().to_owned(),
         viewers: options.viewers,
         rate_per_s: options.rate,
         tick_ms: options.peer.is_none().then_some(options.tick_ms),
@@ -260,12 +315,29 @@ async fn measure(
         connect_seconds: rounded(stage.connect.as_secs_f64()),
         rss_kib_per_viewer: stage.rss_per_viewer.map(rounded),
         generator_cpu_s: rounded(measured.growth.generator.total_s()),
-        verdict: &verdict,
-        limits_changed: limits,
+        verdict,
+        spread,
+        limits_changed: run.map_or_else(Vec::new, |run| run.limits.clone()),
         machine: Machine::this(),
-    };
-    report.print(common.json)?;
-    Ok(verdict.passed())
+    })
+}
+
+/// How the nodes stand before the measurement, where there are several.
+async fn nodes_begin(run: Option<&Run>) -> Option<Begun> {
+    let run = run?;
+    run.begin_nodes(&run.target.name).await
+}
+
+async fn spread(
+    run: Option<&Run>,
+    begun: Option<Begun>,
+    stage: &Stage,
+    measured: &Stretch,
+    publish_at: Mouth,
+) -> Option<Spread> {
+    let run = run?;
+    let among = run.among_nodes(&run.target.name, begun.as_ref()).await?;
+    Some(Spread::of(stage, measured, among, publish_at))
 }
 
 async fn set_up(
@@ -275,30 +347,59 @@ async fn set_up(
     gauges: Gauges,
 ) -> Result<Stage> {
     let (subject, schedule) = (Arc::new(subject), Arc::new(Schedule::default()));
-    let viewers =
-        Group { reading: subject.reading(), schedule: Arc::clone(&schedule), ping: subject.ping() };
+    let groups: Vec<usize> = (0..subject.nodes()).collect();
+    let group = |_: &usize| Group {
+        reading: subject.reading(),
+        schedule: Arc::clone(&schedule),
+        ping: subject.ping(),
+    };
     let echoes = Group { reading: Reading::Markers, schedule: Arc::default(), ping: None };
     let threads = stage::reading_threads(common.threads);
-    let crowd = Arc::new(Crowd::start(threads, vec![viewers, echoes])?);
+    let crowd =
+        Arc::new(Crowd::start(threads, groups.iter().map(group).chain([echoes]).collect())?);
     let publisher = subject.publisher(common.seed).await.context("the publisher")?;
     let resident = gauges.resident_bytes();
-    let connect = stage::fill(&crowd, VIEWERS, &subject, options.viewers).await?;
+    let connect = stage::fill(&crowd, &groups, &subject, options.viewers).await?;
     stage::say_filled(options.viewers, connect);
     let rss_per_viewer = gauges.resident_bytes().zip(resident).map(|(after, before)| {
         after.saturating_sub(before) as f64 / 1024.0 / options.viewers as f64
     });
-    let floor = Floor::start(&crowd, FLOOR, options.viewers, options.floor_senders).await?;
-    Ok(Stage { subject, crowd, schedule, gauges, publisher, floor, connect, rss_per_viewer })
+    let (viewers, echoes) = (options.viewers, groups.len());
+    let floor = Floor::start(&crowd, echoes, viewers, options.floor_senders).await?;
+    Ok(Stage {
+        subject,
+        crowd,
+        groups,
+        viewers,
+        schedule,
+        gauges,
+        publisher,
+        floor,
+        connect,
+        rss_per_viewer,
+    })
 }
 
 impl Stage {
     async fn stretch(&mut self, rate: f64, span: Duration) -> Result<Stretch> {
         let speaker = (&mut self.publisher, &*self.schedule);
-        Stretch::play(&self.crowd, VIEWERS, speaker, (rate, span), &self.gauges).await
+        Stretch::play(&self.crowd, &self.groups, speaker, (rate, span), &self.gauges).await
     }
 
     fn recent_frames(&self, bursts_per_s: f64) -> Vec<(Duration, Vec<u8>)> {
-        self.crowd.recent_frames(VIEWERS, Duration::from_secs_f64(1.0 / bursts_per_s))
+        self.crowd.recent_frames(self.groups[0], Duration::from_secs_f64(1.0 / bursts_per_s))
+    }
+
+    /// Viewers that were cut off.
+    fn closed(&self) -> u64 {
+        let there: usize = self.groups.iter().map(|group| self.crowd.len(*group)).sum();
+        (self.viewers - there) as u64
+    }
+
+    /// Messages that somebody did not get.
+    fn lost(&self) -> u64 {
+        let sent = self.schedule.planned();
+        self.groups.iter().map(|group| self.crowd.missing(*group, sent)).sum()
     }
 }
 
@@ -344,13 +445,13 @@ fn cost(measured: &Stretch, before: Bill, after: Bill) -> Cost {
     }
 }
 
-impl Report<'_> {
+impl Report {
     fn print(&self, json: bool) -> Result<()> {
         let Self { cost, p50_ms, p99_ms, p999_ms, max_ms, .. } = self;
         let shown = |value: Option<f64>| value.map_or("unknown".to_owned(), |it| it.to_string());
         let tick = self.tick_ms.map_or("its own".to_owned(), |tick| format!("{tick} ms"));
-        let rows = vec![
-            ("server", self.subject.to_owned()),
+        let mut rows = vec![
+            ("server", self.subject.clone()),
             ("viewers, tick", format!("{}, {tick}", self.viewers)),
             ("messages", format!("{} at {}/s", self.messages, self.rate_per_s)),
             ("deliveries", self.deliveries.to_string()),
@@ -369,6 +470,7 @@ impl Report<'_> {
             ("RSS a viewer, KiB", shown(self.rss_kib_per_viewer)),
             ("generator's CPU", format!("{} s", self.generator_cpu_s)),
         ];
-        report::finish(json, "fan-out", &rows, self.limits_changed, self.verdict, self)
+        rows.extend(self.spread.iter().flat_map(Spread::rows));
+        report::finish(json, "fan-out", &rows, &self.limits_changed, &self.verdict, self)
     }
 }

@@ -20,8 +20,9 @@ use tokio::time::{Duration, Instant, sleep, sleep_until};
 
 use crate::api::{Api, id, list, text};
 use crate::audit::{Audit, Seen};
-use crate::limits::Changed;
-use crate::machine::{Machine, SOCKETS_PER_SOURCE};
+use crate::limits::{Changed, Settings};
+use crate::machine::Machine;
+use crate::nodes::{Among, Choice};
 use crate::payments;
 use crate::report::{self, Progress, Verdict, rounded, say};
 use crate::run::{Common, Run};
@@ -46,6 +47,8 @@ pub(crate) struct Options {
     /// How many buyers enter the room in a second.
     #[arg(long, default_value_t = 1_000.0)]
     joins_per_s: f64,
+    #[command(flatten)]
+    choice: Choice,
 }
 
 const HOLD: Duration = Duration::from_secs(10);
@@ -97,14 +100,26 @@ struct Report<'a> {
     server_cpu_s: Option<f64>,
     generator_cpu_s: f64,
     server_resident_bytes: Option<u64>,
+    #[serde(flatten)]
+    among: Option<AmongNodes>,
     limits_changed: &'a [Changed],
     machine: Machine,
+}
+
+/// Only of several nodes: figures of the whole say nothing of the way over another node.
+#[derive(Debug, Serialize)]
+struct AmongNodes {
+    #[serde(flatten)]
+    among: Among,
+    /// Of the claims through each node, in their order.
+    latency_of_nodes: Vec<Summary>,
 }
 
 pub(crate) async fn run(common: &Common, options: &Options) -> Result<bool> {
     ensure!(options.buyers >= 1 && options.stock >= 1, "a sale needs a buyer and a unit");
     ensure!(options.seconds >= 1, "a sale runs for at least a second");
-    let run = Run::begin(common, options.buyers + 128, SOCKETS_PER_SOURCE).await?;
+    let (sockets, settings) = (options.buyers + 128, Settings::lifted());
+    let run = Run::begin_among(common, sockets, settings, &options.choice).await?;
     let measured = measure(&run, options, common.seed).await;
     run.conclude(measured).await
 }
@@ -126,6 +141,7 @@ async fn measure(run: &Run, options: &Options, seed: u64) -> Result<bool> {
         hold: HOLD,
         counters: Counters::default(),
         claims: Tally::new(),
+        claims_of: (0..run.target.nodes()).map(|_| Tally::new()).collect(),
         others: Tally::new(),
         joins: Tally::new(),
         acks: Mutex::default(),
@@ -134,6 +150,7 @@ async fn measure(run: &Run, options: &Options, seed: u64) -> Result<bool> {
         over: watch::Sender::new(false),
         payments,
     });
+    let begun = run.begin_nodes(&shop).await;
     let cpu = run.cpu_s();
     let progress = progress(&scene);
     let mut buyers = enter(&scene, options.joins_per_s).await?;
@@ -145,6 +162,7 @@ async fn measure(run: &Run, options: &Options, seed: u64) -> Result<bool> {
     drop(progress);
     let cpu = run.cpu_s().since(cpu);
     let resident = run.server_resident_bytes();
+    let among = run.among_nodes(&shop, begun.as_ref()).await;
     paying.abort();
 
     say("the audit reads the feed");
@@ -165,6 +183,7 @@ async fn measure(run: &Run, options: &Options, seed: u64) -> Result<bool> {
         server_cpu_s: cpu.server.map(rounded),
         generator_cpu_s: rounded(cpu.generator),
         server_resident_bytes: resident,
+        among: among.map(|among| AmongNodes { among, latency_of_nodes: latencies(&scene) }),
         ..report
     };
     report.print(run)?;
@@ -257,6 +276,10 @@ async fn hold_sale(
     Ok(())
 }
 
+fn latencies(scene: &Scene) -> Vec<Summary> {
+    scene.claims_of.iter().map(|claims| claims.lock().latency.summary()).collect()
+}
+
 /// What came of a payment.
 fn on_paid(scene: &Scene, told: payments::Told) {
     match told {
@@ -331,6 +354,7 @@ fn report_of<'a>(
         server_cpu_s: None,
         generator_cpu_s: 0.0,
         server_resident_bytes: None,
+        among: None,
         limits_changed: &run.limits,
         machine: Machine::this(),
     }
@@ -343,7 +367,7 @@ impl Report<'_> {
         let codes: Vec<String> =
             self.claims.iter().map(|(code, count)| format!("{code} {count}")).collect();
         let title = format!("flash-sale: {} buyers, {} units", self.buyers, self.stock);
-        let rows = [
+        let mut rows = vec![
             ("oversold", self.oversold.to_string()),
             ("claims", codes.join(", ")),
             ("p50 p99 p99.9 max, ms", format!("{p50_ms} {p99_ms} {p999_ms} {max_ms}")),
@@ -355,6 +379,11 @@ impl Report<'_> {
             ("lost sockets", self.sockets_lost.to_string()),
             ("events, acknowledged", format!("{}, {}", self.events, self.acknowledged)),
         ];
+        if let Some(it) = &self.among {
+            let each = it.latency_of_nodes.iter().map(|of| format!("{} {}", of.p50_ms, of.p99_ms));
+            rows.push(("CPU of nodes 1, 2, …", it.among.row()));
+            rows.push(("p50 p99 of each, ms", each.collect::<Vec<_>>().join("; ")));
+        }
         report::finish(run.json, &title, &rows, self.limits_changed, self.verdict, self)
     }
 }

@@ -73,7 +73,7 @@ pub(crate) async fn run(common: &Common, options: &Options) -> Result<bool> {
         machine::allow_sockets(sockets)?;
         // Nothing is published.
         let peer = Arc::new(Subject::Peer(Peer::new(peer, url, "", false, 0)?));
-        let gauges = Gauges { process: options.pid, metrics: None };
+        let gauges = Gauges { processes: options.pid.into_iter().collect(), metrics: Vec::new() };
         return measure(common, options, [Arc::clone(&peer), peer], gauges, &[]).await;
     }
     let run = Run::begin_with(common, sockets, SOCKETS_PER_SOURCE, Settings::lifted()).await?;
@@ -101,11 +101,11 @@ async fn measure(
     let group = || Group { reading, schedule: Arc::default(), ping };
     let threads = stage::reading_threads(common.threads);
     let crowd = Arc::new(Crowd::start(threads, vec![group(), group()])?);
-    stage::fill(&crowd, VIEWERS + 1, &first, FIRST).await.context("the first viewers")?;
+    stage::fill(&crowd, &[VIEWERS + 1], &first, FIRST).await.context("the first viewers")?;
     sleep(Duration::from_secs(1)).await;
 
     let (rss_before_bytes, slab) = (gauges.resident_bytes(), machine::kernel_slab_bytes());
-    let connect = stage::fill(&crowd, VIEWERS, &subject, options.viewers).await?;
+    let connect = stage::fill(&crowd, &[VIEWERS], &subject, options.viewers).await?;
     stage::say_filled(options.viewers, connect);
     let before = gauges.begin().await?;
     sleep(Duration::from_secs(options.settle_seconds)).await;

@@ -107,10 +107,10 @@ async fn measure(common: &Common, options: &Options, run: &Run) -> Result<bool> 
     let groups = vec![group(Arc::clone(&schedule)), group(Arc::default()), group(Arc::default())];
     let crowd = Arc::new(Crowd::start(stage::reading_threads(common.threads), groups)?);
     let live = Arc::new(live);
-    let connect = stage::fill(&crowd, LIVE, &live, options.live_viewers).await?;
+    let connect = stage::fill(&crowd, &[LIVE], &live, options.live_viewers).await?;
     stage::say_filled(options.live_viewers, connect);
     let witness = Arc::new(Subject::Hawker(room.clone()));
-    stage::fill(&crowd, WITNESS, &witness, 1).await.context("the witness")?;
+    stage::fill(&crowd, &[WITNESS], &witness, 1).await.context("the witness")?;
     let mut wave = Wave::gather(&crowd, DROPPED, &room, options.viewers, common.seed).await?;
     stage::say_filled(options.viewers, wave.gathered_in);
 

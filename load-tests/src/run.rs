@@ -18,6 +18,7 @@ use crate::http::{Client, Url};
 use crate::limits::{Changed, Settings};
 use crate::line;
 use crate::machine::{self, SOCKETS_PER_SOURCE};
+use crate::nodes::{Among, Begun, Choice, Nodes};
 use crate::report::say;
 use crate::server::{self, Server, Site};
 use crate::socket::{Address, Socket};
@@ -68,6 +69,7 @@ pub(crate) struct Run {
     pub(crate) target: Arc<Target>,
     pub(crate) limits: Vec<Changed>,
     pub(crate) own: Option<(Site, Server)>,
+    pub(crate) nodes: Option<Nodes>,
     pub(crate) json: bool,
 }
 
@@ -75,6 +77,8 @@ pub(crate) struct Run {
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) address: Address,
+    /// Where several nodes share everybody: all of them, the first included.
+    nodes: Vec<Address>,
     pub(crate) http: (std::net::SocketAddr, String),
     pub(crate) tokens: Tokens,
     /// How many sockets come from one loopback address.
@@ -104,36 +108,93 @@ impl Run {
         let (name, json) = (server::random_hex()?[..10].to_owned(), common.json);
         if let Some(server) = &common.server {
             let target = Target { sockets_of_source, ..Target::named(common, server, name)? };
-            return Ok(Self { target: Arc::new(target), limits: Vec::new(), own: None, json });
+            return Ok(Self {
+                target: Arc::new(target),
+                limits: Vec::new(),
+                own: None,
+                nodes: None,
+                json,
+            });
         }
         let limits = settings.changed();
         let site = Site::prepare(common.hawker.as_deref(), common.folder.as_deref(), settings)?;
         say(&format!("starting a server of our own in {}", site.folder().display()));
         let server = site.start().await?;
         let target = Arc::new(Target::of_site(&site, name));
-        Ok(Self { target, limits, own: Some((site, server)), json })
+        Ok(Self { target, limits, own: Some((site, server)), nodes: None, json })
     }
 
-    /// Processor seconds of our own server, and of this process.
+    /// The same over as many nodes as were chosen, each of our own.
+    pub(crate) async fn begin_among(
+        common: &Common,
+        sockets: usize,
+        settings: Settings,
+        choice: &Choice,
+    ) -> Result<Self> {
+        let Some(count) = choice.nodes else {
+            return Self::begin_with(common, sockets, SOCKETS_PER_SOURCE, settings).await;
+        };
+        machine::allow_sockets(sockets)?;
+        let shared = (choice.redis.as_deref(), choice.lease_ms);
+        let nodes = Nodes::start(common, count, shared, &settings).await?;
+        let target = Target::of_nodes(&nodes, server::random_hex()?[..10].to_owned());
+        let (target, limits) = (Arc::new(target), settings.changed());
+        Ok(Self { target, limits, own: None, nodes: Some(nodes), json: common.json })
+    }
+
+    /// How several nodes stand before a measurement.
+    pub(crate) async fn begin_nodes(&self, shop: &str) -> Option<Begun> {
+        match &self.nodes {
+            Some(nodes) => Some(nodes.begin(shop).await),
+            None => None,
+        }
+    }
+
+    /// What their report says after it.
+    pub(crate) async fn among_nodes(&self, shop: &str, begun: Option<&Begun>) -> Option<Among> {
+        Some(self.nodes.as_ref()?.among(shop, begun?).await)
+    }
+
+    /// Our own servers.
+    pub(crate) fn processes(&self) -> Vec<u32> {
+        let own = self.own.as_ref().map(|(_, server)| server.process);
+        own.into_iter().chain(self.nodes.iter().flat_map(Nodes::processes)).collect()
+    }
+
+    /// Processor seconds of our own servers, and of this process.
     pub(crate) fn cpu_s(&self) -> Cpu {
-        let server = self.own.as_ref().and_then(|(_, server)| machine::cpu_s(server.process));
+        let server = self.processes().into_iter().filter_map(machine::cpu_s);
+        let server = server.reduce(|sum, one| sum + one);
         Cpu { server, generator: machine::cpu_s(std::process::id()).unwrap_or(0.0) }
     }
 
     pub(crate) fn server_resident_bytes(&self) -> Option<u64> {
-        self.own.as_ref().and_then(|(_, server)| machine::resident_bytes(server.process))
+        let resident = self.processes().into_iter().filter_map(machine::resident_bytes);
+        resident.reduce(|sum, one| sum + one)
     }
 
     /// Ends the run with what its measurement said.
     pub(crate) async fn conclude(self, measured: Result<bool>) -> Result<bool> {
-        let ended = self.end(measured.as_ref().is_ok_and(|passed| *passed)).await;
-        let passed = measured?;
+        self.conclude_with(measured, |passed| *passed).await
+    }
+
+    /// The same where the measurement says more than that.
+    pub(crate) async fn conclude_with<T>(
+        self,
+        measured: Result<T>,
+        passed: impl Fn(&T) -> bool,
+    ) -> Result<T> {
+        let ended = self.end(measured.as_ref().is_ok_and(passed)).await;
+        let measured = measured?;
         ended?;
-        Ok(passed)
+        Ok(measured)
     }
 
     /// Ends our own server with SIGTERM; its folder stays when the run failed.
     async fn end(self, passed: bool) -> Result<()> {
+        if let Some(nodes) = self.nodes {
+            return nodes.end(passed).await;
+        }
         let Some((site, server)) = self.own else { return Ok(()) };
         let ended = server.stop().await.with_context(|| site.last_words());
         if passed && ended.is_ok() {
@@ -186,37 +247,59 @@ impl Target {
             (None, None) => Tokens::demo(&Url { path: "/demo/token".to_owned(), ..api.clone() }),
         };
         let address = Address { peer: ws.address, host: ws.host, path: ws.path };
-        let sockets_of_source = SOCKETS_PER_SOURCE;
-        Ok(Self { address, http: (api.address, api.host), tokens, sockets_of_source, name })
+        let (sockets_of_source, nodes) = (SOCKETS_PER_SOURCE, Vec::new());
+        Ok(Self { address, nodes, http: (api.address, api.host), tokens, sockets_of_source, name })
     }
 
     pub(crate) fn of_site(site: &Site, name: String) -> Self {
-        let host = site.listen.to_string();
         Self {
-            address: Address { peer: site.listen, host: host.clone(), path: "/v1/ws".into() },
-            http: (site.listen, host),
+            address: address_of(site),
+            nodes: Vec::new(),
+            http: (site.listen, site.listen.to_string()),
             tokens: Tokens::signed(site.secret.as_bytes(), "hawker", "hawker"),
             sockets_of_source: SOCKETS_PER_SOURCE,
             name,
         }
     }
 
+    /// Everybody is shared between all nodes, whoever has a shop.
+    pub(crate) fn of_nodes(nodes: &Nodes, name: String) -> Self {
+        let all = nodes.all.iter().map(|node| address_of(&node.site)).collect();
+        Self { nodes: all, ..Self::of_site(&nodes.all[0].site, name) }
+    }
+
     pub(crate) async fn api(&self, shop: &str) -> Result<Api> {
         let (address, host) = &self.http;
-        Api::new(Client::new(*address, host), &self.tokens, shop, &self.name).await
+        let clients = match self.nodes.as_slice() {
+            [] => vec![Client::new(*address, host)],
+            nodes => nodes.iter().map(|node| Client::new(node.peer, &node.host)).collect(),
+        };
+        Api::new(clients, &self.tokens, shop, &self.name).await
+    }
+
+    /// How many nodes share everybody.
+    pub(crate) fn nodes(&self) -> usize {
+        self.nodes.len().max(1)
+    }
+
+    /// The node of one of many people: everybody in turn.
+    pub(crate) fn address(&self, number: usize) -> &Address {
+        let node = number % self.nodes();
+        self.nodes.get(node).unwrap_or(&self.address)
     }
 
     /// The socket of one of many people, said hello.
     pub(crate) async fn connect(&self, number: usize, person: Person<'_>) -> Result<Socket> {
         let token = self.tokens.of(person).await?;
-        let (socket, _) = Socket::open(&self.address, self.source(number), &token).await?;
+        let address = self.address(number);
+        let (socket, _) = Socket::open(address, self.source(number), &token).await?;
         Ok(socket)
     }
 
     /// The same before the hello, which is the caller's to say.
     pub(crate) async fn upgrade(&self, number: usize, person: Person<'_>) -> Result<Socket> {
         let token = self.tokens.of(person).await?;
-        Socket::upgrade(&self.address, self.source(number), &token).await
+        Socket::upgrade(self.address(number), self.source(number), &token).await
     }
 
     /// How the server's clock stands to ours: the reading with the shortest way of five.
@@ -246,6 +329,10 @@ impl Target {
     }
 }
 
+fn address_of(site: &Site) -> Address {
+    Address { peer: site.listen, host: site.listen.to_string(), path: "/v1/ws".into() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -256,6 +343,7 @@ mod tests {
         let peer = "127.0.0.1:80".parse().unwrap();
         let target = Target {
             address: Address { peer, host: host.clone(), path: "/".into() },
+            nodes: Vec::new(),
             http: (peer, host),
             tokens: Tokens::signed(b"", "", ""),
             sockets_of_source: SOCKETS_PER_SOURCE,

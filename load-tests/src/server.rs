@@ -1,7 +1,7 @@
 //! A server of our own: a separate process with settings made for the run. Owns its folder, its
 //! ports and its end; a server that somebody else runs is none of its business.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -26,6 +26,15 @@ pub(crate) struct Site {
     pub(crate) admin: SocketAddr,
     pub(crate) secret: String,
     settings: Settings,
+    membership: Option<Membership>,
+}
+
+/// What nodes have in common.
+#[derive(Debug, Clone)]
+pub(crate) struct Membership {
+    pub(crate) redis: String,
+    pub(crate) secret: String,
+    pub(crate) lease_ms: u64,
 }
 
 /// A running server.
@@ -51,11 +60,38 @@ impl Site {
             Some(folder) => folder.to_owned(),
             None => std::env::temp_dir().join(format!("hawker-load-{}", &secret[..12])),
         };
-        std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-        let (listen, admin) = free_ports()?;
-        let site = Self { program, folder, listen, admin, secret, settings };
-        std::fs::write(site.settings_file(), site.config()).context("writing the settings")?;
+        let [listen, admin] = free_ports()?;
+        let site = Self { program, folder, listen, admin, secret, settings, membership: None };
+        site.write(None)?;
         Ok(site)
+    }
+
+    /// The same for a node among others, whose journal is in their Redis.
+    pub(crate) fn prepare_node(
+        program: Option<&Path>,
+        folder: PathBuf,
+        settings: Settings,
+        membership: &Membership,
+    ) -> Result<Self> {
+        let [listen, admin, door] = free_ports()?;
+        let site = Self {
+            program: program.map_or_else(beside_us, |program| Ok(program.to_owned()))?,
+            folder,
+            listen,
+            admin,
+            secret: membership.secret.clone(),
+            settings,
+            membership: Some(membership.clone()),
+        };
+        site.write(Some(door))?;
+        Ok(site)
+    }
+
+    fn write(&self, door: Option<SocketAddr>) -> Result<()> {
+        let folder = &self.folder;
+        std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+        let config = self.config(door);
+        std::fs::write(self.settings_file(), config).context("writing the settings")
     }
 
     pub(crate) fn journal(&self) -> PathBuf {
@@ -70,15 +106,28 @@ impl Site {
         self.folder.join("hawker.out")
     }
 
-    fn config(&self) -> String {
+    /// `door` is where other nodes come in.
+    fn config(&self, door: Option<SocketAddr>) -> String {
         let Self { listen, admin, secret, .. } = self;
-        let journal = self.journal();
-        let journal = journal.display();
-        let lifted = &self.settings.config;
+        let (journal, lifted) = (self.journal_config(), &self.settings.config);
+        let cluster = door.map(|door| format!("[cluster]\nlisten = \"{door}\"\n\n"));
+        let cluster = cluster.unwrap_or_default();
         format!(
             "[server]\nlisten = \"{listen}\"\nadmin_listen = \"{admin}\"\n\n\
-             [auth]\nsecret = \"{secret}\"\n\n[journal]\npath = \"{journal}\"\n\n\
-             [log]\nfilter = \"warn\"\n\n{lifted}"
+             [auth]\nsecret = \"{secret}\"\n\n{journal}\n\
+             [log]\nfilter = \"warn\"\n\n{cluster}{lifted}"
+        )
+    }
+
+    fn journal_config(&self) -> String {
+        let Some(Membership { redis, lease_ms, .. }) = &self.membership else {
+            return format!("[journal]\npath = \"{}\"\n", self.journal().display());
+        };
+        let folder = self.folder.join("node");
+        let folder = folder.display();
+        format!(
+            "[journal]\nkind = \"redis\"\n\n[journal.redis]\nurl = \"{redis}\"\n\
+             node_folder = \"{folder}\"\nlease_ms = {lease_ms}\n"
         )
     }
 
@@ -152,8 +201,13 @@ impl Server {
     }
 
     /// SIGTERM, and a clean end.
-    pub(crate) async fn stop(mut self) -> Result<()> {
+    pub(crate) async fn stop(self) -> Result<()> {
         self.signal(Signal::TERM)?;
+        self.ended().await
+    }
+
+    /// The clean end of a server that was sent SIGTERM.
+    pub(crate) async fn ended(mut self) -> Result<()> {
         let status = timeout(END, self.child.wait()).await;
         let status = status.context("the server did not end within 60 s of SIGTERM")??;
         if !status.success() {
@@ -163,13 +217,18 @@ impl Server {
     }
 
     /// SIGKILL: not a word of goodbye, not a byte flushed.
-    pub(crate) async fn kill(mut self) -> Result<()> {
+    pub(crate) async fn kill(self) -> Result<()> {
         self.signal(Signal::KILL)?;
+        self.gone().await
+    }
+
+    /// The end of a server that was killed.
+    pub(crate) async fn gone(mut self) -> Result<()> {
         self.child.wait().await?;
         Ok(())
     }
 
-    fn signal(&self, signal: Signal) -> Result<()> {
+    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
         let process = i32::try_from(self.process).ok().and_then(Pid::from_raw);
         let process = process.context("the server has no process id")?;
         kill_process(process, signal).context("signalling the server")
@@ -189,10 +248,16 @@ fn beside_us() -> Result<PathBuf> {
     )
 }
 
-/// Two ports that nobody listens on. Both are held until both are known.
-fn free_ports() -> Result<(SocketAddr, SocketAddr)> {
-    let (one, other) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
-    Ok((one.local_addr()?, other.local_addr()?))
+/// Ports that nobody listens on. All are held until all are known.
+pub(crate) fn free_ports<const COUNT: usize>() -> Result<[SocketAddr; COUNT]> {
+    let mut held = Vec::with_capacity(COUNT);
+    let mut free = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)); COUNT];
+    for port in &mut free {
+        let listener = TcpListener::bind(*port).context("looking for a free port")?;
+        *port = listener.local_addr()?;
+        held.push(listener);
+    }
+    Ok(free)
 }
 
 /// 256 bits as text.

@@ -149,7 +149,7 @@ async fn measure(common: &Common, options: &Options, run: &Run) -> Result<bool> 
     let groups = std::iter::once(group(Arc::clone(&schedule))).chain(others).collect();
     let crowd = Arc::new(Crowd::start(stage::reading_threads(common.threads), groups)?);
     let reading = options.viewers - options.never_reading;
-    let took = stage::fill(&crowd, READERS, &readers, reading).await?;
+    let took = stage::fill(&crowd, &[READERS], &readers, reading).await?;
     stage::say_filled(reading, took);
 
     let every = Duration::from_millis(options.critical_every_ms.max(1));

@@ -23,10 +23,10 @@ const AT_A_TIME: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// Gets viewers into the room, some at a time.
+/// Gets viewers into the room, some at a time, and into these groups in turn.
 pub(crate) async fn fill(
     crowd: &Arc<Crowd>,
-    group: usize,
+    groups: &[usize],
     subject: &Arc<Subject>,
     viewers: usize,
 ) -> Result<Duration> {
@@ -38,6 +38,7 @@ pub(crate) async fn fill(
         {
             entered??;
         }
+        let group = groups[number % groups.len()];
         let (crowd, subject) = (Arc::clone(crowd), Arc::clone(subject));
         entering.spawn(async move {
             let entered = enter(&crowd, group, &subject, number).await;
@@ -62,8 +63,8 @@ async fn enter(crowd: &Crowd, group: usize, subject: &Subject, number: usize) ->
 /// Where a server's own figures come from.
 #[derive(Debug)]
 pub(crate) struct Gauges {
-    pub(crate) process: Option<u32>,
-    pub(crate) metrics: Option<Client>,
+    pub(crate) processes: Vec<u32>,
+    pub(crate) metrics: Vec<Client>,
 }
 
 /// A server's own figures at one moment.
@@ -71,7 +72,7 @@ pub(crate) struct Gauges {
 pub(crate) struct Reading {
     cpu: Option<CpuTime>,
     generator: CpuTime,
-    metrics: Option<Metrics>,
+    metrics: Vec<Metrics>,
 }
 
 /// What grew between two moments.
@@ -79,28 +80,38 @@ pub(crate) struct Reading {
 pub(crate) struct Growth {
     pub(crate) cpu: Option<CpuTime>,
     pub(crate) generator: CpuTime,
-    before: Option<Metrics>,
-    after: Option<Metrics>,
+    before: Vec<Metrics>,
+    after: Vec<Metrics>,
 }
 
 impl Growth {
-    /// Of one of the server's counters; `None` where it has no `/metrics` of ours.
+    /// Of one of the counters of all nodes; `None` where there is no `/metrics` of ours.
     pub(crate) fn of(&self, name: &str) -> Option<u64> {
-        Some(self.after.as_ref()?.since(self.before.as_ref()?, name))
+        self.of_each(name).into_iter().reduce(|sum, one| sum + one)
+    }
+
+    /// Of one of the counters of each node.
+    pub(crate) fn of_each(&self, name: &str) -> Vec<u64> {
+        let both = self.after.iter().zip(&self.before);
+        both.map(|(after, before)| after.since(before, name)).collect()
     }
 }
 
 impl Gauges {
     pub(crate) fn of_run(run: &Run) -> Self {
-        let process = run.own.as_ref().map(|(_, server)| server.process);
-        let admin = run.own.as_ref().map(|(site, _)| site.admin);
-        let metrics = admin.map(|admin| Client::new(admin, &admin.to_string()));
-        Self { process, metrics }
+        let own = run.own.iter().map(|(site, _)| site);
+        let sites = own.chain(run.nodes.iter().flat_map(|it| it.all.iter().map(|it| &it.site)));
+        let metrics = sites.map(|site| Client::new(site.admin, &site.admin.to_string())).collect();
+        Self { processes: run.processes(), metrics }
     }
 
-    /// The process and its workers together.
+    /// The processes and their workers.
+    fn families(&self) -> impl Iterator<Item = u32> {
+        self.processes.iter().flat_map(|process| machine::family(*process))
+    }
+
     fn cpu(&self) -> Option<CpuTime> {
-        let times = machine::family(self.process?).into_iter().filter_map(machine::cpu_time);
+        let times = self.families().filter_map(machine::cpu_time);
         times.reduce(|sum, one| CpuTime {
             user_s: sum.user_s + one.user_s,
             system_s: sum.system_s + one.system_s,
@@ -108,8 +119,7 @@ impl Gauges {
     }
 
     pub(crate) fn resident_bytes(&self) -> Option<u64> {
-        let family = machine::family(self.process?);
-        Some(family.into_iter().filter_map(machine::resident_bytes).sum())
+        self.families().filter_map(machine::resident_bytes).reduce(|sum, one| sum + one)
     }
 
     /// The metrics first, so that making them is not part of what follows.
@@ -124,11 +134,12 @@ impl Gauges {
         Ok(Growth { cpu, generator, before: before.metrics, after: self.read_metrics().await? })
     }
 
-    async fn read_metrics(&self) -> Result<Option<Metrics>> {
-        match &self.metrics {
-            Some(client) => Ok(Some(Metrics::read(client).await?)),
-            None => Ok(None),
+    async fn read_metrics(&self) -> Result<Vec<Metrics>> {
+        let mut read = Vec::with_capacity(self.metrics.len());
+        for client in &self.metrics {
+            read.push(Metrics::read(client).await?);
         }
+        Ok(read)
     }
 }
 
@@ -142,6 +153,8 @@ pub(crate) struct Stretch {
     pub(crate) row: Row,
     pub(crate) refused: u64,
     pub(crate) figures: Figures,
+    /// The deliveries to each group.
+    pub(crate) deliveries_of: Vec<u64>,
     pub(crate) growth: Growth,
 }
 
@@ -149,31 +162,34 @@ impl Stretch {
     /// Publishes for a while and waits until everybody has got everything, or too long.
     pub(crate) async fn play(
         crowd: &Crowd,
-        group: usize,
+        groups: &[usize],
         (publisher, schedule): (&mut Publisher, &Schedule),
         (rate, span): (f64, Duration),
         gauges: &Gauges,
     ) -> Result<Self> {
         // A moment to finish the set-up, so that the first message is not late already.
         let start = Instant::now() + Duration::from_millis(50);
-        crowd.take_figures(group);
+        crowd.take_figures_of(groups);
         let before = gauges.begin().await?;
         let row = schedule.plan(rate, span, start);
         let refused = publisher.publish(&row).await?;
-        let expected = crowd.len(group) as u64 * u64::from(row.count);
+        let viewers: usize = groups.iter().map(|group| crowd.len(*group)).sum();
+        let expected = viewers as u64 * u64::from(row.count);
+        let each = || groups.iter().map(|group| crowd.deliveries(*group));
         // A peer that is behind may take the last message late.
         let deadline = row.end().max(Instant::now()) + PATIENCE;
-        while crowd.deliveries(group) < expected && Instant::now() < deadline {
+        while each().sum::<u64>() < expected && Instant::now() < deadline {
             sleep(LOOK_EVERY).await;
         }
         let growth = gauges.since(before).await?;
         // Whatever comes twice comes soon.
         sleep(Duration::from_millis(100)).await;
-        let figures = crowd.take_figures(group);
+        let deliveries_of = each().collect();
+        let figures = crowd.take_figures_of(groups);
         if let Some(broken) = &figures.broken {
             bail!("a viewer could not read what the server sent: {broken}");
         }
-        Ok(Self { row, refused, figures, growth })
+        Ok(Self { row, refused, figures, deliveries_of, growth })
     }
 
     /// Frames that one viewer got in a second.

@@ -39,6 +39,14 @@ impl Subject {
         }
     }
 
+    /// How many nodes share the viewers, each in turn.
+    pub(crate) fn nodes(&self) -> usize {
+        match self {
+            Self::Hawker(hawker) => hawker.target.nodes(),
+            Self::Peer(_) => 1,
+        }
+    }
+
     /// How one of many viewers gets into the room.
     pub(crate) async fn entry(&self, number: usize) -> Result<Entry> {
         match self {

@@ -12,6 +12,9 @@ use crate::line::{self, Line};
 use crate::socket::Socket;
 
 const AGAIN: Duration = Duration::from_millis(60);
+/// Codes that ask for it: nothing was done, or nobody knows.
+const PATIENCE: [&str; 6] =
+    ["busy", "draining", "retry", "timeout", "unavailable", "unknown_outcome"];
 
 /// A request that waits for its reply, and what its sender wants to remember with it.
 #[derive(Debug)]
@@ -64,6 +67,11 @@ impl<T> Talk<T> {
         self.waiting.is_empty() && self.again.is_empty()
     }
 
+    /// How many requests were sent on this connection and are not answered.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// When something has to be sent again.
     pub(crate) fn next_again(&self) -> Option<Instant> {
         self.again.iter().map(|(due, _)| *due).min()
@@ -88,7 +96,7 @@ impl<T> Talk<T> {
             Line::No { re, code, line } => {
                 let asked =
                     re.and_then(|re| self.waiting.remove(&re)).ok_or_else(|| unasked(re))?;
-                if let "busy" | "retry" | "timeout" | "unknown_outcome" = code {
+                if PATIENCE.contains(&code) {
                     self.again.push((Instant::now() + AGAIN, asked));
                     return Ok(Heard::NotYet { code });
                 }

@@ -1,6 +1,8 @@
 //! A restless buyer for a server that is about to die: claims, orders, gives up and waits, and
 //! remembers exactly what he was told and what he was not.
 
+mod roaming;
+
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -46,7 +48,11 @@ pub(super) struct Buyer {
     pub(super) orders: Vec<Id>,
     accepted: Vec<Accepted>,
     pub(super) acks: Acks,
+    /// When he was told of each accepted command.
+    pub(super) told_at: Vec<(Instant, String)>,
     unanswered: Vec<Request>,
+    /// The node of several that he is on.
+    node: usize,
 }
 
 /// What asking again showed.
@@ -70,13 +76,15 @@ impl Buyer {
             orders: Vec::new(),
             accepted: Vec::new(),
             acks: Acks::default(),
+            told_at: Vec::new(),
             unanswered: Vec::new(),
+            node: number,
         }
     }
 
     async fn connect(&self) -> Result<Talk<()>> {
         let person = Person::buyer(&self.user, self.stage.shop.as_str());
-        let mut socket = self.stage.target.connect(0, person).await?;
+        let mut socket = self.stage.target.connect(self.node, person).await?;
         let (shop, room) = (self.stage.shop.clone(), self.stage.room.clone());
         socket.ask(&RoomJoin { shop, room }.into()).await?;
         Ok(Talk::new(socket))
@@ -184,6 +192,7 @@ impl Buyer {
         }
         let made = made.filter(|_| matches!(request, Request::SaleClaim(_)));
         self.acks.accepted(&self.user, command.as_str(), made.as_deref());
+        self.told_at.push((Instant::now(), command.to_string()));
         self.accepted.push(Accepted { request, ok: line::ok(line)? });
         Ok(())
     }
@@ -194,9 +203,10 @@ impl Buyer {
         }
     }
 
-    /// After the crash: asks for every answer that did not come, and for some that did.
+    /// After the crash, of several nodes on the next one: asks for every answer that did not come, and for some that did.
     pub(super) async fn ask_again(mut self) -> Result<(Self, Retried)> {
         let mut retried = Retried::default();
+        self.node += 1;
         let mut talk = self.connect().await?;
         for request in std::mem::take(&mut self.unanswered) {
             retried.unanswered += 1;

@@ -20,7 +20,8 @@ use crate::run::Target;
 use crate::server::{Server, Site};
 
 const SKUS: usize = 20;
-const UNITS_OF_SKU: u32 = 40;
+/// Of each SKU, and how many of them one buyer may have.
+const UNITS_OF_SKU: (u32, u32) = (40, 4);
 /// A buyer who hears nothing of the server's death for so long has found a bug.
 const DEATH: Duration = Duration::from_secs(10);
 
@@ -38,11 +39,24 @@ pub(super) struct Stage {
 }
 
 impl Stage {
+    pub(super) fn new(target: Arc<Target>, name: String, seed: u64) -> Result<Self> {
+        Ok(Self {
+            target,
+            seed,
+            shop: id(&format!("chaos-{name}"))?,
+            room: id("room")?,
+            sale: id("sale")?,
+            skus: (0..SKUS).map(|sku| format!("sku{sku}")).collect(),
+            unpaid: Mutex::default(),
+            name,
+        })
+    }
+
     pub(super) fn on_order(&self, order: &Order) {
         self.unpaid.lock().unwrap_or_else(PoisonError::into_inner).push(order.clone());
     }
 
-    fn next_unpaid(&self) -> Option<Order> {
+    pub(super) fn next_unpaid(&self) -> Option<Order> {
         self.unpaid.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 }
@@ -63,9 +77,9 @@ pub(super) struct Findings {
 
 /// Money the provider reported: what was confirmed, and the one report the crash cut off.
 #[derive(Debug, Default)]
-struct Payments {
-    confirmed: Vec<Order>,
-    open: Option<Order>,
+pub(super) struct Payments {
+    pub(super) confirmed: Vec<Order>,
+    pub(super) open: Option<Order>,
 }
 
 /// Returns the server that was started again.
@@ -80,7 +94,9 @@ pub(super) async fn run(
     let mut chance = Chance::branch(seed, number);
     let stage = stage(site, number, chance.next())?;
     let api = Arc::new(stage.target.api(stage.shop.as_str()).await?);
-    set_up(&api, &stage).await.with_context(|| format!("cycle {number}: setting up"))?;
+    set_up(&api, &stage, UNITS_OF_SKU)
+        .await
+        .with_context(|| format!("cycle {number}: setting up"))?;
 
     let mut shopping = JoinSet::new();
     for number in 0..buyers {
@@ -101,63 +117,72 @@ pub(super) async fn run(
     let mut violations = confirm(&api, &payments).await?;
     let mut audit = Audit::again(before);
     audit.read(&api).await?;
-    let mut findings = Findings {
-        shop: stage.shop.to_string(),
-        reading: audit.reading(),
-        acknowledged: 0,
-        lost: 0,
-        doubled: audit.ledger.commands.doubled,
-        prefix_changed: !audit.begins_as_before(),
-        retried,
-        payments: payments.confirmed.len() as u64,
-        violations: audit.ledger.violations.clone(),
-    };
-    for victim in &victims {
-        findings.acknowledged += victim.acks.len() as u64;
-        findings.lost += victim.acks.lost(&audit.ledger.commands);
-        violations.append(&victim.acks.compare(&audit.ledger.commands));
-    }
-    for order in &payments.confirmed {
-        if !audit.ledger.has_payment(&payment_of(order)) {
-            findings.lost += 1;
-            violations.add(|| format!("a confirmed payment of {} is not in the feed", order.order));
-        }
-    }
+    let shop = stage.shop.to_string();
+    let mut findings = Findings::of(shop, &audit, &victims, &payments, retried);
+    findings.prefix_changed = !audit.begins_as_before();
     if findings.prefix_changed {
         violations.add(|| format!("the feed no longer begins with what was read: {before:?}"));
-    }
-    for difference in &findings.retried.differences {
-        violations.add(|| difference.clone());
     }
     findings.violations.append(&violations);
     Ok((server, findings))
 }
 
+impl Findings {
+    /// Everything that anybody was told, held against the feed.
+    pub(super) fn of(
+        shop: String,
+        audit: &Audit,
+        victims: &[Buyer],
+        payments: &Payments,
+        retried: Retried,
+    ) -> Self {
+        let commands = &audit.ledger.commands;
+        let mut violations = audit.ledger.violations.clone();
+        let (mut acknowledged, mut lost) = (0, 0);
+        for victim in victims {
+            acknowledged += victim.acks.len() as u64;
+            lost += victim.acks.lost(commands);
+            violations.append(&victim.acks.compare(commands));
+        }
+        let is_paid = |order: &&Order| audit.ledger.has_payment(&payment_of(order));
+        for order in payments.confirmed.iter().filter(|order| !is_paid(order)) {
+            lost += 1;
+            violations.add(|| format!("a confirmed payment of {} is not in the feed", order.order));
+        }
+        for difference in &retried.differences {
+            violations.add(|| difference.clone());
+        }
+        Self {
+            shop,
+            reading: audit.reading(),
+            acknowledged,
+            lost,
+            doubled: commands.doubled,
+            prefix_changed: false,
+            retried,
+            payments: payments.confirmed.len() as u64,
+            violations,
+        }
+    }
+}
+
 fn stage(site: &Site, number: u64, seed: u64) -> Result<Arc<Stage>> {
     let name = format!("k{number}-{}", &site.secret[..6]);
     let target = Arc::new(Target::of_site(site, name.clone()));
-    Ok(Arc::new(Stage {
-        target,
-        seed,
-        shop: id(&format!("chaos-{name}"))?,
-        room: id("room")?,
-        sale: id("sale")?,
-        skus: (0..SKUS).map(|sku| format!("sku{sku}")).collect(),
-        unpaid: Mutex::default(),
-        name,
-    }))
+    Ok(Arc::new(Stage::new(target, name, seed)?))
 }
 
-async fn set_up(api: &Api, stage: &Stage) -> Result<()> {
+/// The shop, its room and a sale that runs, with so many units of each SKU and for each buyer.
+pub(super) async fn set_up(api: &Api, stage: &Stage, (units, each): (u32, u32)) -> Result<()> {
     api.create_shop(SettingsChange::default()).await?;
     api.put_product("product", "Crockery", &stage.skus, 1_500).await?;
     let mut items = Vec::with_capacity(SKUS);
     for sku in &stage.skus {
-        api.set_stock(sku, Stock::Units(u64::from(UNITS_OF_SKU))).await?;
+        api.set_stock(sku, Stock::Units(u64::from(units))).await?;
         items.push(SaleItemSpec {
             sku: id(sku)?,
-            total: Units(UNITS_OF_SKU),
-            per_buyer: Quantity(4),
+            total: Units(units),
+            per_buyer: Quantity(each),
             price_minor: Minor(700),
         });
     }
@@ -181,7 +206,7 @@ async fn set_up(api: &Api, stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-fn payment_of(order: &Order) -> String {
+pub(super) fn payment_of(order: &Order) -> String {
     format!("pay-{}", order.order)
 }
 
@@ -216,7 +241,7 @@ async fn follow(api: Arc<Api>) -> Reading {
     audit.reading()
 }
 
-async fn ask_again(victims: Vec<Buyer>) -> Result<(Vec<Buyer>, Retried)> {
+pub(super) async fn ask_again(victims: Vec<Buyer>) -> Result<(Vec<Buyer>, Retried)> {
     let mut asking = JoinSet::new();
     for victim in victims {
         asking.spawn(victim.ask_again());
@@ -235,7 +260,7 @@ async fn ask_again(victims: Vec<Buyer>) -> Result<(Vec<Buyer>, Retried)> {
 
 /// Reports the payments again that were confirmed before or cut off: the same report is the same
 /// payment.
-async fn confirm(api: &Api, payments: &Payments) -> Result<Violations> {
+pub(super) async fn confirm(api: &Api, payments: &Payments) -> Result<Violations> {
     let mut found = Violations::default();
     for order in payments.confirmed.iter().rev().take(10).chain(&payments.open) {
         let said = api.pay(order, &payment_of(order), PaymentOutcome::Succeeded).await?;

@@ -55,6 +55,7 @@ enum About {
 #[derive(Debug)]
 pub(super) struct Buyer {
     user: String,
+    node: usize,
     kind: Kind,
     chance: Chance,
     scene: Arc<Scene>,
@@ -86,6 +87,7 @@ impl Buyer {
         let heartbeat = HEARTBEAT.mul_f64(chance.unit());
         let mut buyer = Self {
             user,
+            node: number % scene.claims_of.len(),
             kind,
             chance,
             scene,
@@ -284,7 +286,7 @@ impl Buyer {
             (_, _) => "accepted",
         };
         match about {
-            About::Claim => self.scene.claims.lock().answered(outcome, intended),
+            About::Claim => self.scene.on_claim(self.node, outcome, intended),
             _ => self.scene.others.lock().answered(request.type_name(), intended),
         }
         if let Some(command) = request.command_id() {
@@ -332,7 +334,7 @@ impl Buyer {
         if !matches!(asked.about, About::Claim) {
             return self.scene.others.lock().answered(code, asked.intended);
         }
-        self.scene.claims.lock().answered(code, asked.intended);
+        self.scene.on_claim(self.node, code, asked.intended);
         count(&self.scene.counters.refused);
         if self.kind == Kind::Bot {
             return;

@@ -34,6 +34,8 @@ pub(super) struct Scene {
     pub(super) hold: Duration,
     pub(super) counters: Counters,
     pub(super) claims: Tally,
+    /// The same through each node.
+    pub(super) claims_of: Vec<Tally>,
     pub(super) others: Tally,
     pub(super) joins: Tally,
     pub(super) acks: Mutex<Acks>,
@@ -51,6 +53,12 @@ const LOST_TOLD: u64 = 5;
 impl Scene {
     pub(super) fn looks_closely(&self, number: usize) -> bool {
         number.is_multiple_of(self.buyers.div_ceil(CLOSE_LOOKERS))
+    }
+
+    /// An answer to a claim that came through this node.
+    pub(super) fn on_claim(&self, node: usize, outcome: &str, intended: Instant) {
+        self.claims.lock().answered(outcome, intended);
+        self.claims_of[node].lock().answered(outcome, intended);
     }
 
     /// A yes. Comments are not kept in this room and likes carry no command id, so neither is in

@@ -36,6 +36,8 @@ pub(crate) struct Hawker {
     pub(crate) compress: bool,
     pub(crate) message_bytes: usize,
     pub(crate) receive_bytes: Option<u32>,
+    /// The node of those who comment.
+    pub(crate) mouth: usize,
 }
 
 /// Where a topic was left, or begins.
@@ -64,6 +66,7 @@ impl Hawker {
             compress: false,
             message_bytes: 0,
             receive_bytes: None,
+            mouth: 0,
         })
     }
 
@@ -79,7 +82,7 @@ impl Hawker {
         let hello = Hello { token: None, resume: List::default() };
         Ok(Entry {
             source: source(&self.target.address, number),
-            address: self.target.address.clone(),
+            address: self.target.address(number).clone(),
             headers: hawker_headers(&token),
             greetings: vec![encoded(1, &hello.into())?, encoded(2, &join.into())?],
             welcome: Some(WELCOME),

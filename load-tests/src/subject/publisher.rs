@@ -124,7 +124,8 @@ impl Commenters {
             let user = format!("{}-c{number}", hawker.target.name);
             let name = Some(people::name(&mut chance));
             let person = Person { name, ..Person::buyer(&user, hawker.shop.as_str()) };
-            let socket = hawker.target.connect(0, person).await.context("a commenter")?;
+            let socket = hawker.target.connect(hawker.mouth, person).await;
+            let socket = socket.context("a commenter")?;
             let (mouth, words) = mpsc::unbounded_channel();
             let refused = Arc::clone(&refused);
             talks.spawn(async move {
