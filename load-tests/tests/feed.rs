@@ -127,7 +127,8 @@ fn paid_orders_are_printed_once_and_again_after_a_reader_that_died() {
     assert!(sold > 0);
 
     // It has taken records, and ends in the middle: nobody hears what it prints.
-    let mut dying = feed(redis_at, &shop, "warehouse", "one").stdout(Stdio::piped()).spawn().unwrap();
+    let mut dying =
+        feed(redis_at, &shop, "warehouse", "one").stdout(Stdio::piped()).spawn().unwrap();
     drop(dying.stdout.take());
     assert!(!dying.wait().unwrap().success());
     let printed = lines(&feed(redis_at, &shop, "warehouse", "two").output().unwrap());
