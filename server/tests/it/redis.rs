@@ -240,3 +240,26 @@ async fn the_journal_in_redis_is_dumped_and_verified_beside_its_server() {
     assert!(!copied.status.success() && said.contains("copied by Redis"), "{said}");
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_sale_runs_under_the_access_list_of_the_example() {
+    let list = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/redis-acl.conf");
+    let redis = RedisServer::start(&[&SAFE[..], &["--aclfile", list]].concat()).await;
+    let site = Site::on_redis(&redis.url());
+    let user = "kind = \"redis\"\nredis.user = \"hawker\"\n\
+                redis.password = \"hawkers-password-of-your-own\"\n";
+    let config = std::fs::read_to_string(site.config()).unwrap();
+    std::fs::write(site.config(), config.replace("kind = \"redis\"\n", user)).unwrap();
+    let server = site.start().await;
+    server.furnish().await;
+    sell(&server, "s1").await;
+    let mut learned = rush(&server, "s1").await;
+    let known = learn_until(&mut learned, 3).await;
+    audit_sale(&server, "s1", &known).await;
+    let feed = |command: &'static str| redis.ask_as("feed", "feeds-password-of-your-own", command);
+    assert_eq!(feed("XGROUP CREATE hawker:{acme}:journal g 0").await, "+OK");
+    assert_eq!(feed("XREADGROUP GROUP g c STREAMS hawker:{acme}:journal >").await, "*1");
+    let refused = feed("DEL hawker:{acme}:journal").await;
+    assert!(refused.starts_with("-NOPERM"), "{refused}");
+    server.stop().await;
+}

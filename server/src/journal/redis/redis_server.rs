@@ -98,12 +98,14 @@ impl RedisServer {
     /// A command, its words separated by spaces, and the first line of the answer.
     pub(crate) async fn ask(&self, command: &str) -> String {
         let mut stream = TcpStream::connect(self.address()).await.unwrap();
-        stream.write_all(format!("{command}\r\n").as_bytes()).await.unwrap();
-        let mut answer = Vec::new();
-        while !answer.ends_with(b"\n") {
-            answer.push(stream.read_u8().await.unwrap());
-        }
-        String::from_utf8(answer).unwrap().trim_end().to_owned()
+        ask_over(&mut stream, command).await
+    }
+
+    /// The same as a user of the access list.
+    pub(crate) async fn ask_as(&self, user: &str, password: &str, command: &str) -> String {
+        let mut stream = TcpStream::connect(self.address()).await.unwrap();
+        assert_eq!(ask_over(&mut stream, &format!("AUTH {user} {password}")).await, "+OK");
+        ask_over(&mut stream, command).await
     }
 
     fn signal(&self, signal: Signal) {
@@ -111,6 +113,15 @@ impl RedisServer {
         let process = Pid::from_raw(i32::try_from(process).unwrap()).unwrap();
         kill_process(process, signal).unwrap();
     }
+}
+
+async fn ask_over(stream: &mut TcpStream, command: &str) -> String {
+    stream.write_all(format!("{command}\r\n").as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\n") {
+        answer.push(stream.read_u8().await.unwrap());
+    }
+    String::from_utf8(answer).unwrap().trim_end().to_owned()
 }
 
 fn free_port() -> u16 {
