@@ -225,9 +225,9 @@ impl World {
         let joined = self.hub.join(&topic(), reader.connection());
         let place = (joined.epoch, joined.seq);
         assert!(joined.snapshot.is_some(), "a join without a snapshot at {place:?}");
-        let membership = Some(joined.start());
+        let _in_room = joined.start();
         let (gaps, is_lost, lines) = (0, false, Vec::new());
-        Viewer { reader, client, membership, place, gaps, is_lost, lines }
+        Viewer { reader, client, _in_room, place, gaps, is_lost, lines }
     }
 }
 
@@ -235,7 +235,7 @@ impl World {
 pub(super) struct Viewer {
     pub(super) reader: Reader,
     pub(super) client: fake::Client,
-    pub(super) membership: Option<Membership>,
+    _in_room: Membership,
     pub(super) place: (u64, u64),
     pub(super) gaps: usize,
     /// It was told of a gap without a snapshot: until it has one, what comes means nothing.
