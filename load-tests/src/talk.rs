@@ -13,8 +13,15 @@ use crate::socket::Socket;
 
 const AGAIN: Duration = Duration::from_millis(60);
 /// Codes that ask for it: nothing was done, or nobody knows.
-const PATIENCE: [&str; 6] =
-    ["busy", "draining", "retry", "timeout", "unavailable", "unknown_outcome"];
+const PATIENCE: [&str; 7] = [
+    "busy",
+    "draining",
+    "retry",
+    "timeout",
+    "too_many_requests_in_flight",
+    "unavailable",
+    "unknown_outcome",
+];
 
 /// A request that waits for its reply, and what its sender wants to remember with it.
 #[derive(Debug)]

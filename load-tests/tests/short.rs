@@ -135,3 +135,38 @@ fn coupons_are_right(report: &Value, was_killed: bool) {
     }
     assert_eq!(report["killed"].is_object(), was_killed, "{report}");
 }
+
+#[test]
+fn nodes_that_share_a_redis_sell_what_there_is_and_nothing_twice() {
+    let short = ["flash-sale", "--nodes", "2", "--buyers", "120", "--stock", "30"];
+    let report = run(&[&short[..], &["--seconds", "2"]].concat());
+    assert_eq!((&report["oversold"], &report["accepted"]), (&0.into(), &30.into()), "{report}");
+    assert_eq!((&report["joins"], &report["sockets_lost"]), (&120.into(), &0.into()), "{report}");
+    let nodes = report["nodes"].as_array().unwrap();
+    let owners = nodes.iter().filter(|node| node["has_shop"] == true).count();
+    assert_eq!((nodes.len(), owners), (2, 1), "{report}");
+    assert_eq!(report["shop_moved"], false, "{report}");
+}
+
+#[test]
+fn what_is_said_on_one_node_reaches_every_viewer_of_all_nodes_once() {
+    let short = ["fan-out", "--nodes", "2", "--publish-at", "other", "--viewers", "100"];
+    let pace = ["--rate", "40", "--seconds", "2", "--tick-ms", "100"];
+    let report = run(&[&short[..], &pace].concat());
+    assert_eq!((&report["lost"], &report["doubled"]), (&0.into(), &0.into()), "{report}");
+    let shares = report["shares"].as_array().unwrap();
+    assert!(shares.iter().all(|share| share["deliveries"] == 50 * 40 * 2), "{report}");
+    assert!(shares.iter().any(|share| share["bus_messages"].as_u64().unwrap() > 0), "{report}");
+}
+
+#[test]
+fn nodes_that_die_stand_still_and_go_lose_no_acknowledged_command() {
+    let report = run(&["chaos", "nodes", "--cycles", "4", "--buyers", "8"]);
+    for figure in ["lost", "doubled", "oversold", "answers_different", "prefixes_changed"] {
+        assert_eq!(report[figure], 0, "{figure}: {report}");
+    }
+    let faults = report["faults"].as_object().unwrap();
+    assert!(faults.len() == 4 && faults.values().all(|fault| fault["cycles"] == 1), "{report}");
+    assert!(report["reigns"].as_u64().unwrap() > 3, "each owner had a successor: {report}");
+    assert_eq!(report["journal_verify"], "passed", "{report}");
+}

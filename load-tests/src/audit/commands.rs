@@ -122,6 +122,10 @@ impl Commands {
         self.done.len()
     }
 
+    pub(crate) fn has(&self, user: &str, command: &str) -> bool {
+        self.done.contains_key(&key(user, command))
+    }
+
     /// Several events of one command stand in one entry; in two entries it was done twice.
     pub(crate) fn on_event(
         &mut self,

@@ -3,6 +3,7 @@
 
 mod roaming;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -18,7 +19,7 @@ use tokio::time::{Duration, Instant, sleep_until};
 
 use super::cycle::Stage;
 use crate::api::{id, list};
-use crate::audit::Acks;
+use crate::audit::{Acks, Audit};
 use crate::chance::Chance;
 use crate::claims::reservation;
 use crate::line;
@@ -51,6 +52,11 @@ pub(super) struct Buyer {
     /// When he was told of each accepted command.
     pub(super) told_at: Vec<(Instant, String)>,
     unanswered: Vec<Request>,
+    /// Commands that went out on more than one connection: the first may still be on its way when
+    /// the second is refused, and be carried out after it.
+    repeated: HashSet<Id>,
+    /// Those of them that were refused.
+    refused_again: Vec<String>,
     /// The node of several that he is on.
     node: usize,
 }
@@ -78,6 +84,8 @@ impl Buyer {
             acks: Acks::default(),
             told_at: Vec::new(),
             unanswered: Vec::new(),
+            repeated: HashSet::new(),
+            refused_again: Vec::new(),
             node: number,
         }
     }
@@ -198,9 +206,20 @@ impl Buyer {
     }
 
     fn on_no(&mut self, asked: &Asked<()>, code: &str) {
-        if let Some(command) = asked.request.command_id() {
-            self.acks.refused(&self.user, command.as_str(), code);
+        match asked.request.command_id() {
+            Some(command) if self.repeated.contains(command) => {
+                self.refused_again.push(command.to_string());
+            }
+            Some(command) => self.acks.refused(&self.user, command.as_str(), code),
+            None => {}
         }
+    }
+
+    /// Commands that were refused on one way and carried out on another.
+    pub(super) fn done_on_another_way(&self, audit: &Audit) -> u64 {
+        let commands = &audit.ledger.commands;
+        let done = self.refused_again.iter().filter(|it| commands.has(&self.user, it));
+        done.count() as u64
     }
 
     /// After the crash, of several nodes on the next one: asks for every answer that did not come, and for some that did.

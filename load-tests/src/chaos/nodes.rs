@@ -52,6 +52,9 @@ struct Report<'a> {
     #[serde(flatten)]
     totals: &'a Totals,
     oversold: i64,
+    /// Commands that were asked again while the first asking was on its way: refused there, carried
+    /// out here, once.
+    done_on_another_way: u64,
     shops: usize,
     /// Records of the journal, and how often another writer went on.
     records: u64,
@@ -94,6 +97,7 @@ struct Spans {
 struct Sums {
     totals: Totals,
     oversold: i64,
+    done_on_another_way: u64,
     records: u64,
     reigns: u64,
     pushes: u64,
@@ -151,6 +155,7 @@ async fn rounds(common: &Common, options: &Options, nodes: &mut Nodes) -> Result
         lease_ms: options.lease_ms,
         totals: &sums.totals,
         oversold: sums.oversold,
+        done_on_another_way: sums.done_on_another_way,
         shops: sums.readings.len(),
         records: sums.records,
         reigns: sums.reigns,
@@ -216,14 +221,15 @@ impl Spans {
 
 impl Sums {
     fn add(&mut self, shown: Shown) {
-        let Shown { findings, moments, oversold, records, reigns, pushes } = shown;
+        let findings = shown.findings;
         self.totals.add(&findings);
-        self.totals.cycles += moments.len() as u64;
-        self.moments.extend(moments);
-        self.oversold += oversold;
-        self.records += records;
-        self.reigns += reigns;
-        self.pushes += pushes;
+        self.totals.cycles += shown.moments.len() as u64;
+        self.moments.extend(shown.moments);
+        self.oversold += shown.oversold;
+        self.done_on_another_way += shown.done_on_another_way;
+        self.records += shown.records;
+        self.reigns += shown.reigns;
+        self.pushes += shown.pushes;
         self.violations.append(&findings.violations);
         self.readings.push((findings.shop, findings.reading));
     }
@@ -245,6 +251,7 @@ impl Report<'_> {
                 format!("{}, {}, {}", totals.lost, totals.doubled, self.oversold),
             ),
             ("answers same, newer, bad", compared),
+            ("refused, done elsewhere", self.done_on_another_way.to_string()),
             ("records, reigns", format!("{}, {}", self.records, self.reigns)),
             ("payments, events", format!("{}, {}", totals.payments, totals.events)),
             ("pushes to viewers", self.pushes.to_string()),

@@ -46,6 +46,7 @@ impl Buyer {
     async fn visit(&mut self, over: &mut watch::Receiver<bool>) -> Result<()> {
         let mut talk = timeout(CONNECT, self.connect()).await??;
         for request in std::mem::take(&mut self.unanswered) {
+            self.repeated.extend(request.command_id().cloned());
             talk.ask(request, Instant::now(), ());
         }
         let left = self.stay(&mut talk, over).await;

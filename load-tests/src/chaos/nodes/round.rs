@@ -45,6 +45,8 @@ pub(super) struct Shown {
     pub(super) findings: Findings,
     pub(super) moments: Vec<Moment>,
     pub(super) oversold: i64,
+    /// Commands that were refused on one way and carried out on another.
+    pub(super) done_on_another_way: u64,
     pub(super) records: u64,
     pub(super) reigns: u64,
     pub(super) pushes: u64,
@@ -138,6 +140,7 @@ impl People {
             findings,
             moments,
             oversold: audit.ledger.oversold(),
+            done_on_another_way: victims.iter().map(|it| it.done_on_another_way(&audit)).sum(),
             records: records.count,
             reigns: records.reigns,
             pushes,
