@@ -73,7 +73,7 @@ impl Parts {
         let verifier = Arc::new(Verifier::new(auth, clock.clone())?);
         tokio::spawn(keep_tokens(verifier.clone(), clock.clone()));
 
-        let store = Store::open(config).await?;
+        let store = Store::open(config, &clock).await?;
         let bus: Arc<dyn Bus> = Arc::new(bus::Local::new());
         let delivery = Delivery::new(options::delivery(config), bus.clone(), clock.clone());
         let hub = Hub::new(options::hub(config)?, delivery.clone());
@@ -196,7 +196,7 @@ async fn ended<T>(listener: JoinHandle<T>, within: Duration) -> Option<T> {
 }
 
 impl Store {
-    async fn open(config: &Config) -> anyhow::Result<Self> {
+    async fn open(config: &Config, clock: &Clock) -> anyhow::Result<Self> {
         match config.journal.kind {
             JournalKind::Memory => {
                 tracing::warn!("the journal is in memory: nothing survives this process");
@@ -207,8 +207,9 @@ impl Store {
                 Ok(Self { journal: redb.clone(), redb: Some(redb), redis: None })
             }
             JournalKind::Redis => {
-                let redis = Redis::open(options::redis(&config.journal.redis)?).await?;
-                let redis = Arc::new(redis);
+                let settings = options::redis(&config.journal.redis)?;
+                let options = journal::redis::Options { clock: clock.clone(), ..settings };
+                let redis = Arc::new(Redis::open(options).await?);
                 Ok(Self { journal: redis.clone(), redb: None, redis: Some(redis) })
             }
         }
