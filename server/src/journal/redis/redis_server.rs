@@ -1,4 +1,5 @@
 //! A real `redis-server` for tests: its own folder, a port of loopback, and what can befall it.
+//! `HAWKER_REDIS_SERVER` names another binary than the one on the path, to try another version.
 //! Shared with the integration tests; knows nothing of the journal.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -45,7 +46,8 @@ impl RedisServer {
 
     /// Starts it on what its folder has, and returns once it answers.
     pub(crate) async fn launch(&mut self) {
-        let mut command = Command::new("redis-server");
+        let binary = std::env::var_os("HAWKER_REDIS_SERVER");
+        let mut command = Command::new(binary.unwrap_or_else(|| "redis-server".into()));
         command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
         command.args(["--dir", self.folder.path().to_str().unwrap()]).args(&self.settings);
         command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);

@@ -1,5 +1,6 @@
 //! The journal in Redis on a real server: its contract, its start, and what befalls it.
 
+mod archived;
 mod faults;
 mod stores;
 mod writers;
