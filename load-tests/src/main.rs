@@ -13,6 +13,7 @@ mod coupons;
 mod crowd;
 mod desk;
 mod fan_out;
+mod feed;
 mod flash_sale;
 mod floor;
 mod frame;
@@ -77,6 +78,8 @@ enum What {
     Slow(slow::Options),
     /// Breaks a server of its own on purpose and audits what is left.
     Chaos(chaos::Options),
+    /// A shop's orders as they are paid, from the journal in Redis: an example of a reader.
+    Feed(feed::Options),
     /// The plain `send` loop that `fan-out` compares with, in a process of its own.
     #[command(hide = true)]
     Floor(floor::Options),
@@ -116,6 +119,7 @@ fn start(arguments: &Arguments) -> Result<bool> {
             What::Reconnect(options) => reconnect::run(common, options).await,
             What::Slow(options) => slow::run(common, options).await,
             What::Chaos(options) => chaos::run(common, options).await,
+            What::Feed(options) => feed::run(options).await,
             What::Floor(_) => unreachable!("it was served above"),
         }
     })

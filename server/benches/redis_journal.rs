@@ -36,7 +36,8 @@ impl Server {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port of loopback");
         let port = listener.local_addr().expect("the port").port();
         drop(listener);
-        let process = Command::new("redis-server")
+        let binary = std::env::var_os("HAWKER_REDIS_SERVER");
+        let process = Command::new(binary.unwrap_or_else(|| "redis-server".into()))
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
             .args(["--appendonly", "yes", "--appendfsync", "always"])
             .arg("--dir")

@@ -26,7 +26,7 @@ use hawker_domain::event::{Entry, Event};
 use hawker_domain::id::{CommandId, RoomId, ShopId};
 use hawker_domain::rejection::Rejection;
 use hawker_domain::shop::{Pulse, Shop};
-use hawker_domain::time::Millis;
+use hawker_domain::time::{Millis, SpanMs};
 use hawker_domain::view::{Change, Ephemeral};
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
@@ -84,6 +84,12 @@ impl Default for Options {
             refused_max: Duration::from_secs(2),
             recalled_comments_max: 50,
         }
+    }
+}
+
+impl Options {
+    fn remember_span(&self) -> SpanMs {
+        SpanMs(u64::try_from(self.remember.as_millis()).unwrap_or(u64::MAX))
     }
 }
 

@@ -228,6 +228,22 @@ pub trait Journal: fmt::Debug + Send + Sync + 'static {
 
     fn snapshot<'a>(&'a self, shop: &'a ShopId) -> Pending<'a, Result<Option<Snapshot>, Error>>;
 
+    /// Whether old records leave the store for an archive.
+    fn is_archived(&self) -> bool {
+        false
+    }
+
+    /// The snapshot saved at `snapshot` was read back and gave the state that was meant: what lies
+    /// at or below the one before it may leave the store for the archive, and **must** be read from
+    /// there as before. Whatever fails costs the store's memory only.
+    fn archive<'a>(
+        &'a self,
+        _lease: &'a Lease,
+        _snapshot: Position,
+    ) -> Pending<'a, Result<(), Error>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// Gives the shop back before its lease has run out, so that another server need not wait for
     /// that. Where it fails the lease runs out by itself.
     fn release(&self, lease: Lease) -> Pending<'_, ()> {

@@ -188,9 +188,13 @@ impl Source for Mirror {
 
 impl Subscriber for Mirror {
     fn on_publication(&self, publication: Publication) {
-        if let Some(hub) = self.hub() {
-            hub.on_publication(publication);
+        let Some(hub) = self.hub() else { return };
+        if publication.seq.is_some()
+            && let Some(followed) = self.followed(&publication.topic)
+        {
+            followed.on_own(publication.epoch);
         }
+        hub.on_publication(publication);
     }
 
     fn on_message(&self, publications: Vec<Publication>) {

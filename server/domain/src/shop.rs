@@ -170,6 +170,13 @@ impl Shop {
         self.due.next().into_iter().chain(others).min()
     }
 
+    /// How long the shop may be left out of memory: until something happens by itself, or a seed is
+    /// to be revealed. The latter takes the server, so it fires nothing and stays until it is done.
+    pub fn wake_at(&self) -> Option<Millis> {
+        let seeds = self.next_draw_seed_due().into_iter().chain(self.next_sale_seed_due());
+        self.next_due().into_iter().chain(seeds).min()
+    }
+
     /// Fires what is due at `now` in the order (due, id), at most `timers_max`; the events are
     /// applied already. Call again while `next_due()` is not after `now`.
     pub fn elapse(&mut self, now: Millis, timers_max: usize) -> Accepted {

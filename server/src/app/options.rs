@@ -32,17 +32,17 @@ pub(super) fn redis(settings: &config::Redis) -> anyhow::Result<journal::redis::
     };
     let password = password.map(String::from_utf8).transpose();
     Ok(journal::redis::Options {
-        url: settings.url.clone(),
         user: settings.user.clone(),
         password: password
             .context("the password of Redis is no text")?
             .map(journal::redis::Password),
         root_certificates: settings.ca_file.as_deref().map(read).transpose()?,
-        node_folder: settings.node_folder.clone(),
         connect_timeout: Duration::from_millis(settings.connect_ms),
         response_timeout: Duration::from_millis(settings.answer_ms),
         lease: Duration::from_millis(settings.lease_ms),
         accepts_unsafe: settings.accept_unsafe,
+        archive_folder: settings.archive_folder.clone(),
+        ..journal::redis::Options::new(settings.url.as_str(), &settings.node_folder)
     })
 }
 

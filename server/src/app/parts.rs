@@ -82,7 +82,7 @@ impl Core {
         let verifier = Arc::new(Verifier::new(auth, clock.clone())?);
         tokio::spawn(keep_tokens(verifier.clone(), clock.clone()));
 
-        let store = Store::open(config).await?;
+        let store = Store::open(config, &clock).await?;
         let post = cluster::post(config, store.redis.as_ref(), &secret).await?;
         let bus = cluster::bus(post.as_ref())?;
         let delivery = Delivery::new(options::delivery(config), bus.clone(), clock.clone());
@@ -242,7 +242,7 @@ async fn ended<T>(listener: JoinHandle<T>, within: Duration) -> Option<T> {
 }
 
 impl Store {
-    async fn open(config: &Config) -> anyhow::Result<Self> {
+    async fn open(config: &Config, clock: &Clock) -> anyhow::Result<Self> {
         match config.journal.kind {
             JournalKind::Memory => {
                 tracing::warn!("the journal is in memory: nothing survives this process");
@@ -253,8 +253,9 @@ impl Store {
                 Ok(Self { journal: redb.clone(), redb: Some(redb), redis: None })
             }
             JournalKind::Redis => {
-                let redis = Redis::open(options::redis(&config.journal.redis)?).await?;
-                let redis = Arc::new(redis);
+                let settings = options::redis(&config.journal.redis)?;
+                let options = journal::redis::Options { clock: clock.clone(), ..settings };
+                let redis = Arc::new(Redis::open(options).await?);
                 Ok(Self { journal: redis.clone(), redb: None, redis: Some(redis) })
             }
         }

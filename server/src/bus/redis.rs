@@ -18,7 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use self::ear::{Ear, Interests};
 use self::mouth::Mouth;
-use super::{Attendance, Bus, Deaf, Local, Pending, Publication, Subscriber, Target, Topic};
+use super::{Attendance, Bus, Class, Deaf, Local, Pending, Publication, Subscriber, Target, Topic};
 
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -94,7 +94,11 @@ impl Redis {
 }
 
 impl Bus for Redis {
-    fn publish(&self, publication: Publication) {
+    fn publish(&self, mut publication: Publication) {
+        if is_echo(&publication) && self.mouth.has_others() {
+            // The reply may have gone to a connection of another node: nobody here can tell.
+            publication.class = Class::Critical;
+        }
         self.mouth.take(&publication);
         self.local.publish(publication);
     }
@@ -120,6 +124,12 @@ impl Shared {
     fn tell(&self, each: impl Fn(&dyn Subscriber)) {
         self.subscribers.read().iter().for_each(|subscriber| each(&**subscriber));
     }
+}
+
+/// What a reply has told somebody already.
+fn is_echo(publication: &Publication) -> bool {
+    let is_personal = matches!(publication.topic.target(), Target::User(_) | Target::Users(_));
+    is_personal && publication.class == Class::Normal
 }
 
 /// The channel of a topic. What goes to many users goes to all nodes.

@@ -91,9 +91,7 @@ impl Peer {
         let open = queue.take().filter(|sender| !sender.is_closed());
         let sender = open.unwrap_or_else(|| self.open());
         if let Err(error) = sender.try_send(asked) {
-            let (mpsc::error::TrySendError::Full(asked) | mpsc::error::TrySendError::Closed(asked)) =
-                error;
-            refuse(asked);
+            refuse(error.into_inner());
         }
         *queue = Some(sender);
     }

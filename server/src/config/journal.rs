@@ -33,6 +33,11 @@ pub struct Redis {
     #[config(default = "data/node")]
     pub node_folder: PathBuf,
 
+    /// Folder for records that Redis need not hold in memory any more: those up to the snapshot
+    /// before the newest, moved once they are 64. All servers have to see the same folder, and it
+    /// has to be there; what was moved is read from it. Without one nothing is moved.
+    pub archive_folder: Option<PathBuf>,
+
     /// How long a shop stays with a server that has fallen silent before another may have it.
     /// Unit: ms. Range: 2000 to 60000. The writer renews it after three tenths and stops answering
     /// after eight; shorter, and a pause of the machine costs shops their memory.

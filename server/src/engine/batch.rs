@@ -179,7 +179,7 @@ impl OpenBatch {
     pub(super) fn close(self, shop: &Shop) -> (Batch, Vec<Change>, Sealed) {
         let changes = shop.changes(&self.touched);
         let batch =
-            Batch { entries: self.entries, documents: self.documents, next_due: shop.next_due() };
+            Batch { entries: self.entries, documents: self.documents, next_due: shop.wake_at() };
         (batch, changes, self.sealed)
     }
 

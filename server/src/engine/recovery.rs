@@ -68,7 +68,7 @@ pub(super) async fn load(
     id: &ShopId,
     options: &Options,
 ) -> Result<Loaded, Error> {
-    let keep = SpanMs(u64::try_from(options.remember.as_millis()).unwrap_or(u64::MAX));
+    let keep = options.remember_span();
     if let Some(begun) = from_snapshot(journal, id, keep).await {
         match replay(journal, id, begun).await {
             Err(error @ (Error::Conflict { .. } | Error::Backward { .. })) => {
@@ -82,7 +82,11 @@ pub(super) async fn load(
 }
 
 /// Whatever is wrong with a snapshot costs a replay, never the shop.
-async fn from_snapshot(journal: &Arc<dyn Journal>, id: &ShopId, keep: SpanMs) -> Option<Loaded> {
+pub(super) async fn from_snapshot(
+    journal: &Arc<dyn Journal>,
+    id: &ShopId,
+    keep: SpanMs,
+) -> Option<Loaded> {
     let kept = journal.snapshot(id).await.map_err(|error| error.to_string());
     let (position, bytes) = kept.transpose()?.inspect_err(|problem| ignored(id, problem)).ok()?;
     let read = tokio::task::spawn_blocking(move || snapshot::decode(&bytes, keep)).await;

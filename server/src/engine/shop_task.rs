@@ -432,10 +432,16 @@ impl ShopTask {
         let Surroundings { journal, options, .. } = self.around.clone();
         let position = self.position;
         Some(async move {
-            if let Some(memory) = memory {
-                snapshot::save(&journal, &lease, position, memory, &options).await;
-            }
+            let saved = match memory {
+                Some(memory) => snapshot::save(&journal, &lease, position, memory, &options).await,
+                None => None,
+            };
+            let saver = lease.saver();
             journal.release(lease).await;
+            // Nobody waits for that; who takes the shop meanwhile ends it.
+            if let Some(saved) = saved {
+                snapshot::archive(&journal, saver.lease(), saved, &options).await;
+            }
         })
     }
 

@@ -8,7 +8,7 @@ use hawker_domain::shop::Shop;
 use hawker_domain::time::{Millis, SpanMs};
 
 use super::Options;
-use super::recovery::load;
+use super::recovery::{from_snapshot, load};
 use super::remembered::{Remembered, Row};
 use crate::journal::{self, Journal, Lease, Position, Saver};
 
@@ -64,32 +64,46 @@ pub(super) fn decode(bytes: &[u8], keep: SpanMs) -> Result<Memory, String> {
     Ok(Memory { shop, remembered: Remembered::from_rows(keep, rows), last_at })
 }
 
-/// Saves a state that nobody changes any more.
+/// What was saved: where it was taken, and the state's hash if what is read back is to be compared
+/// with it.
+pub(super) struct Saved {
+    pub(super) position: Position,
+    pub(super) state_hash: Option<[u8; 32]>,
+}
+
+/// Saves a state that nobody changes any more. `None` where that failed.
 pub(super) async fn save(
     journal: &Arc<dyn Journal>,
     lease: &Lease,
     position: Position,
     memory: Memory,
     options: &Options,
-) {
+) -> Option<Saved> {
     let (shop, bytes_max) = (lease.shop(), options.snapshot_bytes_max);
-    let bytes = match tokio::task::spawn_blocking(move || encode(&memory)).await {
-        Ok(bytes) => bytes,
+    let is_compared = journal.is_archived();
+    let encoding = tokio::task::spawn_blocking(move || {
+        (encode(&memory), is_compared.then(|| memory.shop.state_hash()))
+    });
+    let (bytes, state_hash) = match encoding.await {
+        Ok(encoded) => encoded,
         Err(error) => {
             count("failed");
-            return tracing::error!(%shop, %error, "a snapshot was not encoded");
+            tracing::error!(%shop, %error, "a snapshot was not encoded");
+            return None;
         }
     };
     metrics::histogram!("hawker_snapshot_bytes").record(bytes.len() as f64);
     if bytes.len() > bytes_max {
         count("too_large");
-        return tracing::warn!(
+        tracing::warn!(
             %shop, bytes = bytes.len(), bytes_max,
             "the shop is too large for a snapshot: nothing is lost, but each time it is loaded \
              all batches since its last snapshot are replayed, and that takes longer day by day"
         );
+        return None;
     }
-    note(lease, journal.save_snapshot(lease, position, bytes).await);
+    note(lease, journal.save_snapshot(lease, position, bytes).await)?;
+    Some(Saved { position, state_hash })
 }
 
 /// Saves a snapshot of a shop that goes on meanwhile. Its writer's memory is ahead of the journal
@@ -97,17 +111,51 @@ pub(super) async fn save(
 /// records since.
 pub(super) async fn save_beside(journal: Arc<dyn Journal>, saver: Saver, options: Arc<Options>) {
     let lease = saver.lease();
-    match load(&journal, lease.shop(), &options).await {
+    let saved = match load(&journal, lease.shop(), &options).await {
         Ok(loaded) => save(&journal, lease, loaded.position, loaded.memory, &options).await,
-        Err(error) => note(lease, Err(error)),
+        Err(error) => {
+            note(lease, Err(error));
+            None
+        }
+    };
+    if let Some(saved) = saved {
+        archive(&journal, lease, saved, &options).await;
     }
 }
 
-fn note(lease: &Lease, saved: Result<(), journal::Error>) {
-    count(if saved.is_ok() { "saved" } else { "failed" });
-    if let Err(error) = saved {
-        tracing::warn!(shop = %lease.shop(), %error, "a snapshot was not saved");
+/// Lets old records leave the store once the snapshot that stands for them was read back and gave
+/// the state that was saved. Whatever fails is tried again with the next snapshot.
+pub(super) async fn archive(
+    journal: &Arc<dyn Journal>,
+    lease: &Lease,
+    saved: Saved,
+    options: &Options,
+) {
+    let (shop, Saved { position, state_hash: Some(meant) }) = (lease.shop(), saved) else { return };
+    let keep = options.remember_span();
+    match from_snapshot(journal, shop, keep).await {
+        Some(kept) if kept.position != position => {}
+        Some(kept) if kept.memory.shop.state_hash() == meant => {
+            match journal.archive(lease, position).await {
+                // Somebody has taken the shop over, and archives it himself.
+                Ok(()) | Err(journal::Error::LeaseLost { .. }) => {}
+                Err(error) => tracing::warn!(%shop, %error, "old records were not archived"),
+            }
+        }
+        read => {
+            let is_read = read.is_some();
+            tracing::error!(
+                %shop, is_read, "a snapshot is not the state that was saved: old records stay"
+            );
+        }
     }
+}
+
+fn note(lease: &Lease, saved: Result<(), journal::Error>) -> Option<()> {
+    count(if saved.is_ok() { "saved" } else { "failed" });
+    let failed =
+        |error: &_| tracing::warn!(shop = %lease.shop(), %error, "a snapshot was not saved");
+    saved.inspect_err(failed).ok()
 }
 
 fn count(outcome: &'static str) {

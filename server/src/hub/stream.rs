@@ -205,7 +205,8 @@ impl Stream {
         let snapshot = snapshot.filter(leads_on);
         let base = snapshot.map_or(from.max(self.ring.floor()), |snapshot| snapshot.seq);
         let body = snapshot.map(|snapshot| &snapshot.body);
-        let told = base > from || body.is_some();
+        // A new epoch is always told: without a snapshot the reader asks for the topic again.
+        let told = base > from || body.is_some() || stand.epoch != self.ring.epoch();
         let gap = told.then(|| {
             let frame = self.gaps.frame(from + 1, base, body, gap);
             (frame, self.stand(base))

@@ -1,12 +1,15 @@
 //! The journal in Redis: a stream, documents and a snapshot for each shop, written by scripts that
 //! compare before they write. Owns the keys and the verdicts; never decides who should have a shop.
 
+mod archive;
 mod checks;
 mod members;
 mod node;
 mod reads;
 mod script;
 mod session;
+mod snapshots;
+mod trimming;
 mod wording;
 
 #[cfg(test)]
@@ -32,6 +35,7 @@ use hawker_domain::time::Millis;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use self::archive::Archive;
 use self::node::{FolderError, Mark, Node};
 use self::script::{Scripts, Verdict, Word};
 use self::session::{Failure, Problem, Session, Sessions, State};
@@ -41,6 +45,7 @@ use super::{
     Batch, Committed, Document, DocumentWrite, Error, Journal, Lease, Pending, Position, Record,
     Snapshot, Verified, Version,
 };
+use crate::clock::Clock;
 
 /// How long a start waits to hear what is behind the address. It goes on without an answer.
 const FIRST_LOOK: Duration = Duration::from_secs(2);
@@ -61,6 +66,12 @@ pub struct Options {
     pub lease: Duration,
     /// Whether a Redis that may lose acknowledged writes is taken.
     pub accepts_unsafe: bool,
+    /// Where old records go, in a folder that all servers share; without one they stay.
+    pub archive_folder: Option<PathBuf>,
+    /// So many go at once or none: each time makes a file.
+    pub archived_records_min: u64,
+    /// The server's time, which Redis' is held against.
+    pub clock: Clock,
 }
 
 /// A text that is never printed.
@@ -96,6 +107,7 @@ pub struct Redis {
     node: Arc<Node>,
     sessions: Sessions,
     scripts: Scripts,
+    archive: Option<Arc<Archive>>,
     /// Shops with an append of which nobody knows whether it landed.
     unsettled: Mutex<HashSet<ShopId>>,
 }
@@ -112,6 +124,9 @@ impl Options {
             response_timeout: Duration::from_secs(2),
             lease: Duration::from_secs(10),
             accepts_unsafe: false,
+            archive_folder: None,
+            archived_records_min: 64,
+            clock: Clock::system(),
         }
     }
 
@@ -185,9 +200,14 @@ impl Redis {
 
     fn start(options: Options, node: Node) -> Result<Self, OpenError> {
         let (client, node) = (options.client()?, Arc::new(node));
+        let archive = options.archive_folder.as_deref().map(|folder| {
+            let unfit = |problem| OpenError::Folder { folder: folder.to_owned(), problem };
+            Archive::open(folder).map_err(unfit)
+        });
+        let archive = archive.transpose()?;
         let sessions = Sessions::start(client, options.clone(), node.clone());
         let scripts = Scripts::new();
-        Ok(Self { options, node, sessions, scripts, unsettled: Mutex::default() })
+        Ok(Self { options, node, sessions, scripts, archive, unsettled: Mutex::default() })
     }
 
     /// What is in the way, as far as that is known in time.
@@ -206,8 +226,9 @@ impl Redis {
     /// What is in the way of writing just now, as a question that does not block.
     pub fn trouble(&self) -> impl Fn() -> Result<(), String> + Send + Sync + 'static {
         let (state, node) = (self.sessions.state(), self.node.clone());
+        let clocks = self.sessions.clocks();
         move || match &*state.borrow() {
-            State::Up(_) => node.trouble().map_or(Ok(()), Err),
+            State::Up(_) => node.trouble().or_else(|| clocks.lock().clone()).map_or(Ok(()), Err),
             State::Down(problem) => Err(problem.to_string()),
             State::Starting => Err("Redis was not reached yet".to_owned()),
         }
@@ -234,6 +255,9 @@ impl Redis {
             }
             Word::Behind => return Err(self.went_back(shop, mark, Error::Backward { found })),
             Word::Other => return Err(self.went_back(shop, mark, Error::Conflict { found })),
+            Word::Left if self.archived_at(shop, mark.position.version).await? == mark.position => {
+            }
+            Word::Left => return Err(self.went_back(shop, mark, Error::Conflict { found })),
             Word::Corrupt => return Err(ends_do_not_meet(found.version)),
             word => return Err(word.unexpected()),
         }
@@ -309,7 +333,13 @@ impl Redis {
         let verdict = Verdict::parse(value)?;
         self.unsettled.lock().remove(shop);
         count_append(verdict.word.label());
-        verdict.judged(encoded.position.version)?;
+        match verdict.word {
+            // It landed before, and so long ago that it left the stream; or another batch did.
+            Word::Gone
+                if self.archived_at(shop, encoded.position.version).await? == encoded.position => {}
+            Word::Gone => super::judge(verdict.epoch, verdict.position, lease.epoch, expected)?,
+            _ => verdict.judged(encoded.position.version)?,
+        }
         if verdict.word == Word::Ok {
             let bytes = encoded.bytes.len() as u64;
             metrics::counter!("hawker_journal_bytes_total").increment(bytes);
@@ -364,22 +394,6 @@ impl Redis {
         }
         Ok(())
     }
-
-    async fn keep_snapshot(
-        &self,
-        lease: &Lease,
-        position: Position,
-        bytes: &[u8],
-    ) -> Result<(), Error> {
-        check_size("the snapshot", bytes.len())?;
-        let session = self.sessions.current()?;
-        let keys = Keys::of(&lease.shop);
-        let mut call = self.scripts.save_snapshot.prepare_invoke();
-        call.key(keys.meta).key(keys.journal).key(keys.snapshot).arg(lease.epoch);
-        call.arg(position.version).arg(wording::hex(position.hash)).arg(bytes);
-        let answer = session.read(call.invoke_async(&mut session.reads.clone())).await?;
-        Verdict::parse(answer)?.judged(position.version)
-    }
 }
 
 impl Drop for Redis {
@@ -396,8 +410,12 @@ fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// What a record is that should be in the stream.
+const GONE: &str = "the record is gone from the stream (where old ones are archived, \
+                    `journal.redis.archive_folder` names the folder)";
+
 fn gone(version: Version) -> Error {
-    Error::Corrupt { version, problem: "the record is gone from the stream".to_owned() }
+    Error::Corrupt { version, problem: GONE.to_owned() }
 }
 
 fn ends_do_not_meet(version: Version) -> Error {
@@ -526,6 +544,18 @@ impl Journal for Redis {
 
     fn snapshot<'a>(&'a self, shop: &'a ShopId) -> Pending<'a, Result<Option<Snapshot>, Error>> {
         Box::pin(self.kept_snapshot(shop))
+    }
+
+    fn is_archived(&self) -> bool {
+        self.archive.is_some()
+    }
+
+    fn archive<'a>(
+        &'a self,
+        lease: &'a Lease,
+        snapshot: Position,
+    ) -> Pending<'a, Result<(), Error>> {
+        Box::pin(self.archive_before(lease, snapshot))
     }
 
     fn release(&self, lease: Lease) -> Pending<'_, ()> {

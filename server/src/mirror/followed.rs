@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout};
 
-use super::feed::Feed;
+use super::feed::{Feed, Position};
 use super::history::History;
 use super::{NotReady, Options};
 use crate::bus::{Publication, Topic};
@@ -124,13 +124,13 @@ impl Followed {
     pub(super) fn on_message(&self, hub: &Hub, message: Vec<Publication>, options: &Options) {
         let mut feed = self.feed.lock();
         feed.take(hub, &self.topic, message, options.held_max);
-        self.wake_if_behind(hub, &feed);
+        self.wake_if_needed(hub, &feed);
     }
 
-    pub(super) fn on_top(&self, hub: &Hub, top: (u64, u64)) {
+    pub(super) fn on_top(&self, hub: &Hub, top: Position) {
         let mut feed = self.feed.lock();
         feed.on_top(top);
-        self.wake_if_behind(hub, &feed);
+        self.wake_if_needed(hub, &feed);
     }
 
     /// Each topic at its own moment within the `spread`.
@@ -149,6 +149,15 @@ impl Followed {
             self.refill(hub, history);
         }
         feed.drain(hub, &self.topic);
+    }
+
+    /// This node has numbered a line under an epoch: if that is higher, the shop has come here.
+    pub(super) fn on_own(&self, epoch: u64) {
+        let mut copy = self.copy.lock();
+        if copy.as_ref().map(|copy| copy.epoch) < Some(epoch) {
+            *copy = None;
+            self.is_here.store(true, Ordering::Release);
+        }
     }
 
     /// The shop is this node's own: what it knows of it counts.
@@ -186,27 +195,36 @@ impl Followed {
         }
     }
 
-    /// What is left to do after an answer. A copy from which the kept lines do not lead on any
-    /// more answers no join.
+    /// What is left to do.
     pub(super) fn needs(&self, hub: &Hub) -> Needs {
         let position = hub.position(&self.topic);
         let copied = self.copied(position);
-        let is_cut_off = copied
-            .is_some_and(|(epoch, seq)| position > copied && !hub.reaches(&self.topic, epoch, seq));
-        if is_cut_off && self.is_ready.swap(false, Ordering::AcqRel) {
-            self.asked.fetch_add(1, Ordering::AcqRel);
-        }
+        let is_worn = self.is_worn(hub, position, copied);
         let feed = self.feed.lock();
+        let is_asked = self.answers.borrow().answered < self.asked();
         Needs {
-            now: feed.is_behind(position) || self.answers.borrow().answered < self.asked(),
+            now: feed.is_behind(position) || is_worn || is_asked,
             refresh: position > copied && !self.is_here(),
             recheck_at: feed.recheck_at,
             heard_at: feed.heard_at,
         }
     }
 
+    /// Whether many lines have come since the copy. One from which the kept lines do not lead on
+    /// any more answers no join.
+    fn is_worn(&self, hub: &Hub, position: Option<Position>, copied: Option<Position>) -> bool {
+        let (Some((_, last)), Some((epoch, seq))) = (position, copied) else { return false };
+        let since = last.saturating_sub(seq) as usize;
+        let is_worn = since > hub.options().ring_lines_max / 2;
+        let is_cut_off = since > 0 && !hub.reaches(&self.topic, epoch, seq);
+        if is_cut_off && self.is_ready.swap(false, Ordering::AcqRel) {
+            self.asked.fetch_add(1, Ordering::AcqRel);
+        }
+        is_worn || is_cut_off
+    }
+
     /// How far the copy goes. One of an epoch that is over, since this node began its own, is gone.
-    fn copied(&self, position: Option<(u64, u64)>) -> Option<(u64, u64)> {
+    fn copied(&self, position: Option<Position>) -> Option<Position> {
         let mut copy = self.copy.lock();
         if copy.as_ref().map(|copy| copy.epoch) < position.map(|(epoch, _)| epoch) {
             *copy = None;
@@ -219,8 +237,10 @@ impl Followed {
         feed.recheck_at = feed.recheck_at.filter(|at| *at > Instant::now());
     }
 
-    fn wake_if_behind(&self, hub: &Hub, feed: &Feed) {
-        if feed.is_behind(hub.position(&self.topic)) {
+    fn wake_if_needed(&self, hub: &Hub, feed: &Feed) {
+        let position = hub.position(&self.topic);
+        let is_worn = self.is_worn(hub, position, self.copied(position));
+        if is_worn || feed.is_behind(position) {
             self.wake.notify_one();
         }
     }

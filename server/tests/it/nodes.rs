@@ -100,6 +100,7 @@ async fn a_room_is_one_room_on_all_nodes() {
     let missed = welcome["resumed"][0]["missed"].as_array().unwrap();
     let texts: Vec<_> = missed.iter().filter_map(|it| it["comment"]["text"].as_str()).collect();
     assert_eq!(texts, ["from the other node", "from the owner"]);
+    drop((ann, bob, again));
     other.stop().await;
     owner.stop().await;
 }
@@ -117,6 +118,7 @@ async fn what_is_a_buyers_own_reaches_him_on_every_node() {
     assert_eq!(pushed["reservation"]["reservation"], claimed["reservation"]["reservation"]);
     let again = here.ok("sale.claim", command_of("claim", claim)).await;
     assert_eq!(again, claimed, "the same answer on the other node");
+    drop((here, there));
     other.stop().await;
     owner.stop().await;
 }
@@ -139,6 +141,7 @@ async fn an_agent_on_one_node_serves_a_buyer_on_the_other() {
     eve.command("desk.send", "e2", answer).await;
     let heard = ann.push("chat.message", |it| it["message"]["content"]["text"] == "yes").await;
     assert_eq!(heard["message"]["seq"], 2);
+    drop((ann, eve));
     other.stop().await;
     owner.stop().await;
 }
@@ -178,7 +181,8 @@ async fn a_node_that_drains_hands_its_shops_over_before_it_tells_anybody_to_go()
     owner.terminate();
     let drain = ann.push("drain", |_| true).await;
     assert!(drain["after_ms"].is_u64(), "{drain}");
-    assert!(other.has_shop().await, "it moved first");
+    let moved = async { while !other.has_shop().await {} };
+    soon("the other node to have the shop", moved).await;
     // Until it is her turn she is served where she is.
     let said = comment(&mut ann, "c1", "before I go").await;
     let pushed = bob.push("room.comment", |_| true).await;

@@ -122,6 +122,7 @@ pub(crate) const IMPORTS: &[Row] = &[
             "engine",
             "hub",
             "journal",
+            "mirror",
             "protocol",
             "telemetry",
             "uploads",

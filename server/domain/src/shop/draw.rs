@@ -189,6 +189,11 @@ impl Shop {
         closed.map(|(id, _)| id)
     }
 
+    pub(super) fn next_draw_seed_due(&self) -> Option<Millis> {
+        let closed = self.draws.draws.values().filter(|draw| draw.state == DrawState::Closed);
+        closed.map(|draw| draw.terms.closes_at).min()
+    }
+
     /// Changes a draw and keeps the due queue to what it asks for.
     fn change_draw(&mut self, id: &DrawId, change: impl FnOnce(&mut Draw)) {
         let draw = must(self.draws.draws.get_mut(id), "draw");

@@ -68,12 +68,16 @@ impl Mouth {
         Self { shared, has_others, waiting: Mutex::default(), arrived: Notify::new() }
     }
 
+    pub(super) fn has_others(&self) -> bool {
+        (self.has_others)()
+    }
+
     /// Puts a line where it waits for its topic's tick.
     pub(super) fn take(&self, publication: &Publication) {
         let now = Instant::now();
         let mut waiting = self.waiting.lock();
         waiting.note_top(publication, now);
-        if !(self.has_others)() {
+        if !self.has_others() {
             return;
         }
         let bytes = publication.line.len() + LINE_OVERHEAD;

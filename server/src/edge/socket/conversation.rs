@@ -42,11 +42,17 @@ pub(super) struct Conversation {
     replies: Option<Arc<Replies>>,
     /// There from the first desk or watched conversation on.
     pub(super) desks: Option<Box<Desks>>,
+    among: Option<Box<AmongNodes>>,
+    lately: Option<Box<Lately>>,
+}
+
+/// What a connection has where there are other nodes.
+#[derive(Default)]
+struct AmongNodes {
     /// What other nodes say to the user comes as long as this is kept.
-    heard: Option<Attendance>,
+    _heard: Option<Attendance>,
     /// When it is its turn to move to another node; set once it was told.
     leaves_at: Option<Instant>,
-    lately: Option<Box<Lately>>,
 }
 
 /// Requests past a rate, and lines that could not be read, lately. Most have neither.
@@ -69,8 +75,7 @@ impl Conversation {
             seats: Seats::default(),
             replies: None,
             desks: None,
-            heard: None,
-            leaves_at: None,
+            among: None,
             lately: None,
         }
     }
@@ -97,18 +102,22 @@ impl Conversation {
 
     /// Until the next thing that time alone brings.
     pub(super) fn until_due(&self) -> Duration {
-        let leaves_in = self.leaves_at.map(|at| at.saturating_duration_since(Instant::now()));
+        let leaves_in = self.leaves_at().map(|at| at.saturating_duration_since(Instant::now()));
         leaves_in.map_or(self.until_cut_off(), |leaves_in| leaves_in.min(self.until_cut_off()))
+    }
+
+    fn leaves_at(&self) -> Option<Instant> {
+        self.among.as_ref()?.leaves_at
     }
 
     /// Whether it was told to move.
     pub(super) fn is_told_to_leave(&self) -> bool {
-        self.leaves_at.is_some()
+        self.leaves_at().is_some()
     }
 
     /// Whether it is its turn.
     pub(super) fn is_to_leave(&self) -> bool {
-        self.leaves_at.is_some_and(|at| at <= Instant::now())
+        self.leaves_at().is_some_and(|at| at <= Instant::now())
     }
 
     /// Whether other nodes serve what this one served, so that a drain ends nothing at once.
@@ -118,7 +127,10 @@ impl Conversation {
 
     /// Hears what other nodes say to the user.
     pub(super) async fn attend(&mut self) {
-        self.heard = self.around.topics.attend(&self.identity.user).await;
+        let heard = self.around.topics.attend(&self.identity.user).await;
+        if heard.is_some() {
+            self.among = Some(Box::new(AmongNodes { _heard: heard, leaves_at: None }));
+        }
     }
 
     pub(super) async fn on_parsed(&mut self, parsed: Parsed) -> Result<(), CloseCode> {
@@ -446,7 +458,8 @@ impl Conversation {
             // The low half of a time-ordered id is random.
             spread => uuid::Uuid::now_v7().as_u64_pair().1 % spread,
         };
-        self.leaves_at = Some(Instant::now() + Duration::from_millis(after_ms) + LEAVE_SLACK);
+        let leaves_at = Instant::now() + Duration::from_millis(after_ms) + LEAVE_SLACK;
+        self.among.get_or_insert_default().leaves_at = Some(leaves_at);
         let mut line = Vec::new();
         codec::encode_push(&Push::from(push::Drain { after_ms }), &mut line);
         send_line(self.connection(), &line);

@@ -157,8 +157,7 @@ async fn a_shop_that_is_read_again_is_told_its_links_again() {
     bench.faults.fail_append(Fault::TakenOver);
     let lost = driver.begin("erp", Role::Service, lipstick("Balm")).await;
     assert_eq!(lost, Err(Error::Retry));
-    reigns.changed().await.unwrap();
-    assert!(*reigns.borrow_and_update() > 1);
+    reigns.wait_for(|reign| *reign > 1).await.unwrap();
     assert_eq!(status(&bench.engine, "bea").await, (AgentStatus::Reconnecting, 0));
     connect(&driver, "bea").await;
     assert_eq!(status(&bench.engine, "bea").await, (AgentStatus::Accepting, 1));

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::engine::remembered::Remembered;
-use crate::engine::snapshot::{Memory as ShopMemory, decode, encode};
+use crate::engine::snapshot::{self, Memory as ShopMemory, Saved, decode, encode};
 use crate::journal::Snapshot;
 use hawker_domain::time::SpanMs;
 
@@ -136,4 +136,29 @@ async fn a_shop_too_large_for_a_snapshot_is_counted_and_replayed() {
     assert!(saved(&bench.memory).await.is_some());
     let text = recorder.handle().render();
     assert!(text.contains(r#"hawker_snapshots_total{outcome="saved"} 1"#), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn old_records_may_go_with_each_snapshot_that_is_read_back_as_it_was_meant() {
+    let bench = bench_over(Memory::new(), Options { snapshot_batches: 3, ..Options::default() });
+    bench.faults.watch_archive();
+    accepted(bench.engine.submit(create()).await);
+    for number in 2..=7 {
+        accepted(bench.engine.submit(rename(&format!("c{number}"), &format!("N{number}"))).await);
+        pass(Duration::from_millis(1)).await;
+    }
+    let meant = hash(&bench.engine).await;
+    bench.engine.stop().await;
+    let versions = || -> Vec<_> { bench.faults.archived().iter().map(|it| it.version).collect() };
+    assert_eq!(versions(), [3, 6, 7]);
+    // A state that is another, or is no longer the newest snapshot's, lets nothing go.
+    let (position, _) = saved(&bench.memory).await.unwrap();
+    let older = Position { version: 6, ..position };
+    let journal: Arc<dyn Journal> = Arc::new(bench.memory.clone());
+    let lease = journal.acquire(&shop()).await.unwrap();
+    for (position, state_hash) in [(position, [0; 32]), (older, meant), (position, meant)] {
+        let saved = Saved { position, state_hash: Some(state_hash) };
+        snapshot::archive(&journal, &lease, saved, &Options::default()).await;
+    }
+    assert_eq!(versions(), [3, 6, 7, 7]);
 }

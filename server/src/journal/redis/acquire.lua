@@ -5,7 +5,8 @@
 -- KEYS: meta, journal
 -- ARGV: node, lease in ms, and what the node has seen of the shop: epoch, version, hash
 -- Answers {verdict, version, hash, epoch, holder, ms left}. BEHIND and OTHER are granted as well, so
--- that nobody else goes on with a history that is not the one this node has seen.
+-- that nobody else goes on with a history that is not the one this node has seen; so is LEFT, where
+-- the stream begins later than that, and the archive has to tell.
 local stored = redis.call('HMGET', KEYS[1], 'epoch', 'version', 'hash', 'node', 'until')
 local epoch, version = stored[1] or '0', stored[2] or '0'
 local hash = stored[3] or string.rep('0', 32)
@@ -38,7 +39,12 @@ redis.call('HSET', KEYS[1], 'epoch', granted, 'node', ARGV[1],
 local verdict = 'OK'
 if tonumber(version) < tonumber(ARGV[4]) then
   verdict = 'BEHIND'
-elseif ARGV[4] ~= '0' and hash_at(ARGV[4] .. '-0') ~= ARGV[5] then
-  verdict = 'OTHER'
+elseif ARGV[4] ~= '0' then
+  local seen = hash_at(ARGV[4] .. '-0')
+  if not seen then
+    verdict = 'LEFT'
+  elseif seen ~= ARGV[5] then
+    verdict = 'OTHER'
+  end
 end
 return {verdict, version, hash, granted, ARGV[1], ARGV[2]}

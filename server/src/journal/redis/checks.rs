@@ -2,6 +2,7 @@
 //! mean. Owns the reasons; asks nothing.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use ::redis::RedisError;
 
@@ -10,6 +11,9 @@ const VERSION_MAJOR_MIN: u32 = 7;
 
 /// From there on there is time to act; at the limit nothing more is sold.
 const MEMORY_ALARM_PERCENT: u64 = 70;
+
+/// Far beyond what clocks that are kept differ by, and beyond a slow answer.
+const CLOCK_DIFFERENCE_MAX: Duration = Duration::from_secs(1);
 
 /// Answers by which Redis says that it did nothing of this request. After others it may have.
 const REFUSALS: [&str; 16] = [
@@ -153,6 +157,18 @@ fn warnings(info: &Info<'_>, fsync: Option<&str>) -> Vec<String> {
     warnings
 }
 
+/// Due times are by the server's clock and leases by that of Redis: a second between them is seen
+/// by people, and points to a clock that nobody keeps.
+pub(super) fn judge_clock(difference: Duration) -> Option<String> {
+    (difference > CLOCK_DIFFERENCE_MAX).then(|| {
+        format!(
+            "the clocks of Redis and of this server are {} s apart: keep both by NTP, or sales \
+             and reservations end early or late",
+            difference.as_secs()
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -205,5 +221,12 @@ mod tests {
         };
         assert!(warnings[0].contains("everysec"), "{warnings:?}");
         assert!(warnings[1].contains("70 %"), "{warnings:?}");
+    }
+
+    #[test]
+    fn clocks_that_are_more_than_a_second_apart_are_said() {
+        assert_eq!(judge_clock(Duration::from_millis(1_000)), None);
+        let warning = judge_clock(Duration::from_millis(61_001)).unwrap();
+        assert!(warning.contains("61 s apart"), "{warning}");
     }
 }

@@ -1,27 +1,54 @@
-//! What is read from Redis: records, documents, snapshots. Checks every record against the chain;
-//! never writes.
+//! What is read from Redis: records, also those in the archive, and documents. Checks every record
+//! against the chain; never writes.
 
-use ::redis::{Cmd, FromRedisValue, Value, cmd, pipe};
+use ::redis::{Cmd, FromRedisValue, Value, pipe};
 use hawker_domain::id::ShopId;
 
 use super::script;
 use super::wording::{Keys, entry_id};
 use super::{Redis, gone};
 use crate::journal::record::{self, Frame};
-use crate::journal::{Document, Error, Position, Record, Snapshot, Version};
+use crate::journal::{Document, Error, Position, Record, Version};
 
 /// One answer to a reader stays well below what he has to hold at once.
-const READ_BYTES_MAX: usize = 8 << 20;
+pub(super) const READ_BYTES_MAX: usize = 8 << 20;
 
 /// Entries asked for at a time: at full batches some 20 MB, which Redis sends in one go.
-const READ_ENTRIES_MAX: usize = 64;
+pub(super) const READ_ENTRIES_MAX: usize = 64;
 
 /// An entry of a shop's stream: the version it stands at, and the record in it.
-type Stored = (Version, Vec<u8>);
+pub(super) type Stored = (Version, Vec<u8>);
 
 impl Redis {
-    /// Where the shop ends, and the entries of its stream from `first` on.
+    /// Where the shop ends, and its entries from `first` on: those of the archive, and then those
+    /// of the stream.
     pub(super) async fn entries(
+        &self,
+        shop: &ShopId,
+        first: Version,
+        entries_max: usize,
+    ) -> Result<(Position, Vec<Stored>), Error> {
+        let (end, entries) = self.streamed(shop, first, entries_max).await?;
+        let is_there = entries.first().is_some_and(|(version, _)| *version == first);
+        if is_there || first > end.version {
+            return Ok((end, entries));
+        }
+        let Some(archive) = &self.archive else { return Err(gone(first)) };
+        let mut entries = archive.entries(shop, first, entries_max).await?;
+        let next = first + entries.len() as u64;
+        if entries.len() == entries_max || next > end.version {
+            return Ok((end, entries));
+        }
+        // Nothing, if the archive goes on: the stream begins later.
+        let (end, mut more) = self.streamed(shop, next, entries_max - entries.len()).await?;
+        if more.first().is_some_and(|(version, _)| *version == next) {
+            entries.append(&mut more);
+        }
+        Ok((end, entries))
+    }
+
+    /// The same of the stream alone.
+    pub(super) async fn streamed(
         &self,
         shop: &ShopId,
         first: Version,
@@ -51,14 +78,17 @@ impl Redis {
             // With the entry before, which says whether `previous` is of this history.
             let first = previous.version.max(1);
             let with_previous = usize::from(previous.version > 0);
-            let (end, entries) = self.entries(shop, first, wanted + with_previous).await?;
-            let mut entries = entries.into_iter();
+            let asked = wanted + with_previous;
+            let (end, entries) = self.entries(shop, first, asked.max(1)).await?;
+            let mut entries = entries.into_iter().take(asked);
             if with_previous == 1 {
                 check_previous(entries.next(), end, previous)?;
             } else if previous != Position::default() {
                 return Err(Error::Conflict { found: end });
             }
-            let asked = records.len() + wanted;
+            if wanted > 0 && entries.len() == 0 && previous.version < end.version {
+                return Err(gone(previous.version + 1));
+            }
             for (_, bytes) in entries {
                 let version = previous.version + 1;
                 let record = record::decode_after(&bytes, shop, previous)
@@ -67,7 +97,7 @@ impl Redis {
                 previous = record.position;
                 records.push(record);
             }
-            let is_over = records.len() < asked || records.len() >= records_max;
+            let is_over = previous.version >= end.version || records.len() >= records_max;
             if is_over || bytes_read > READ_BYTES_MAX {
                 return Ok(records);
             }
@@ -124,28 +154,6 @@ impl Redis {
             documents.push(Document { key, value });
         }
         Ok(documents)
-    }
-
-    /// A cache that is not of this history, or cannot be read, is no cache.
-    pub(super) async fn kept_snapshot(&self, shop: &ShopId) -> Result<Option<Snapshot>, Error> {
-        let key = Keys::of(shop).snapshot;
-        let asked = cmd("HMGET").arg(key).arg("version").arg("hash").arg("bytes").to_owned();
-        let (version, hash, bytes): (Option<String>, Option<String>, Option<Vec<u8>>) =
-            self.query(&asked).await?;
-        let (Some(_), Some(bytes), Ok(position)) =
-            (&version, bytes, script::position(version.clone(), hash))
-        else {
-            return Ok(None);
-        };
-        if position.version == 0 {
-            return Ok(None);
-        }
-        let (_, entries) = self.entries(shop, position.version, 1).await?;
-        let is_there = entries.first().is_some_and(|(version, bytes)| {
-            let made = Frame::parse(bytes).map(|frame| frame.position);
-            *version == position.version && made == Ok(position)
-        });
-        Ok(is_there.then_some((position, bytes)))
     }
 }
 

@@ -1,4 +1,5 @@
 //! A real `redis-server` for tests: its own folder, a port of loopback, and what can befall it.
+//! `HAWKER_REDIS_SERVER` names another binary than the one on the path, to try another version.
 //! Shared with the integration tests; knows nothing of the journal.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -45,7 +46,8 @@ impl RedisServer {
 
     /// Starts it on what its folder has, and returns once it answers.
     pub(crate) async fn launch(&mut self) {
-        let mut command = Command::new("redis-server");
+        let binary = std::env::var_os("HAWKER_REDIS_SERVER");
+        let mut command = Command::new(binary.unwrap_or_else(|| "redis-server".into()));
         command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
         command.args(["--dir", self.folder.path().to_str().unwrap()]).args(&self.settings);
         command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
@@ -98,12 +100,14 @@ impl RedisServer {
     /// A command, its words separated by spaces, and the first line of the answer.
     pub(crate) async fn ask(&self, command: &str) -> String {
         let mut stream = TcpStream::connect(self.address()).await.unwrap();
-        stream.write_all(format!("{command}\r\n").as_bytes()).await.unwrap();
-        let mut answer = Vec::new();
-        while !answer.ends_with(b"\n") {
-            answer.push(stream.read_u8().await.unwrap());
-        }
-        String::from_utf8(answer).unwrap().trim_end().to_owned()
+        ask_over(&mut stream, command).await
+    }
+
+    /// The same as a user of the access list.
+    pub(crate) async fn ask_as(&self, user: &str, password: &str, command: &str) -> String {
+        let mut stream = TcpStream::connect(self.address()).await.unwrap();
+        assert_eq!(ask_over(&mut stream, &format!("AUTH {user} {password}")).await, "+OK");
+        ask_over(&mut stream, command).await
     }
 
     fn signal(&self, signal: Signal) {
@@ -111,6 +115,15 @@ impl RedisServer {
         let process = Pid::from_raw(i32::try_from(process).unwrap()).unwrap();
         kill_process(process, signal).unwrap();
     }
+}
+
+async fn ask_over(stream: &mut TcpStream, command: &str) -> String {
+    stream.write_all(format!("{command}\r\n").as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\n") {
+        answer.push(stream.read_u8().await.unwrap());
+    }
+    String::from_utf8(answer).unwrap().trim_end().to_owned()
 }
 
 fn free_port() -> u16 {

@@ -17,6 +17,7 @@ pub(super) struct Scripts {
     pub(super) documents: Script,
     pub(super) release: Script,
     pub(super) save_snapshot: Script,
+    pub(super) trim: Script,
     pub(super) verify: Script,
 }
 
@@ -29,6 +30,7 @@ impl Scripts {
             documents: Script::new(include_str!("documents.lua")),
             release: Script::new(include_str!("release.lua")),
             save_snapshot: Script::new(include_str!("save_snapshot.lua")),
+            trim: Script::new(include_str!("trim.lua")),
             verify: Script::new(include_str!("verify.lua")),
         }
     }
@@ -43,13 +45,15 @@ pub(super) enum Word {
     Fenced,
     Backward,
     Conflict,
-    /// The record that would tell is no longer there.
+    /// The record that would tell is no longer in the stream.
     Gone,
     Held,
     /// Granted, and the store has less than the node has seen.
     Behind,
     /// Granted, and the store has another history than the node has seen.
     Other,
+    /// Granted, and what the node has seen is no longer in the stream.
+    Left,
     Corrupt,
 }
 
@@ -76,6 +80,7 @@ impl Word {
             "HELD" => Self::Held,
             "BEHIND" => Self::Behind,
             "OTHER" => Self::Other,
+            "LEFT" => Self::Left,
             "CORRUPT" => Self::Corrupt,
             _ => return None,
         })
@@ -89,7 +94,7 @@ impl Word {
             Self::Backward => "backward",
             Self::Conflict => "conflict",
             Self::Gone => "gone",
-            Self::Held | Self::Behind | Self::Other | Self::Corrupt => "unexpected",
+            Self::Held | Self::Behind | Self::Other | Self::Left | Self::Corrupt => "unexpected",
         }
     }
 

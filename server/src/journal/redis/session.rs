@@ -74,15 +74,17 @@ pub(super) enum Failure {
 #[derive(Debug)]
 pub(super) struct Sessions {
     state: watch::Receiver<State>,
+    clocks: Arc<Mutex<Option<String>>>,
     _keeper: AbortOnDropHandle<()>,
 }
 
 impl Sessions {
     pub(super) fn start(client: Client, options: Options, node: Arc<Node>) -> Self {
         let (sender, state) = watch::channel(State::Starting);
-        let warned = Mutex::default();
-        let keeper = Keeper { client, options, node, state: sender, warned };
-        Self { state, _keeper: AbortOnDropHandle::new(tokio::spawn(keeper.run())) }
+        let (warned, clocks) = (Mutex::default(), Arc::new(Mutex::default()));
+        let keeper =
+            Keeper { client, options, node, state: sender, warned, clocks: clocks.clone() };
+        Self { state, clocks, _keeper: AbortOnDropHandle::new(tokio::spawn(keeper.run())) }
     }
 
     pub(super) fn current(&self) -> Result<Arc<Session>, Error> {
@@ -91,6 +93,11 @@ impl Sessions {
             State::Down(problem) => Err(Error::Unavailable(problem.to_string())),
             State::Starting => Err(Error::Unavailable("Redis was not reached yet".to_owned())),
         }
+    }
+
+    /// What is wrong between the clocks of Redis and this server, as far as it was looked at.
+    pub(super) fn clocks(&self) -> Arc<Mutex<Option<String>>> {
+        self.clocks.clone()
     }
 
     pub(super) fn state(&self) -> watch::Receiver<State> {
@@ -147,6 +154,7 @@ struct Keeper {
     state: watch::Sender<State>,
     /// What was said already, and is still so.
     warned: Mutex<Vec<String>>,
+    clocks: Arc<Mutex<Option<String>>>,
 }
 
 impl Keeper {
@@ -244,10 +252,13 @@ impl Keeper {
             cmd("CONFIG").arg("GET").arg("appendfsync").query_async(connection).await;
         // Who may not look into the settings is told that nobody did.
         let fsync = fsync.ok().and_then(|mut pair| pair.pop());
+        let clocks = self.compare_clocks(connection).await?;
+        *self.clocks.lock() = clocks.clone();
         let info = Info::parse(&info);
         info.count();
         match checks::judge(&info, fsync.as_deref(), self.options.accepts_unsafe) {
-            Checked::Fit { warnings } => {
+            Checked::Fit { mut warnings } => {
+                warnings.extend(clocks);
                 let mut warned = self.warned.lock();
                 let new = warnings.iter().filter(|warning| !warned.contains(warning));
                 new.for_each(|warning| tracing::warn!("{warning}"));
@@ -256,6 +267,22 @@ impl Keeper {
             }
             Checked::Unfit(reason) => Err(Problem::Unfit(reason)),
         }
+    }
+
+    /// What is wrong between the two clocks. Redis looked at its own somewhere between the question
+    /// and its answer; the nearest moment counts, so that a slow answer is no difference.
+    async fn compare_clocks(
+        &self,
+        connection: &mut MultiplexedConnection,
+    ) -> Result<Option<String>, Problem> {
+        let clock = &self.options.clock;
+        let asked_ms = clock.now().0;
+        let (s, us): (i64, i64) =
+            cmd("TIME").query_async(connection).await.map_err(|error| unreachable(&error))?;
+        let (answered_ms, theirs_ms) = (clock.now().0, s * 1_000 + us / 1_000);
+        let difference_ms = theirs_ms - theirs_ms.clamp(asked_ms, answered_ms.max(asked_ms));
+        metrics::gauge!("hawker_redis_clock_difference_seconds").set(difference_ms as f64 / 1e3);
+        Ok(checks::judge_clock(Duration::from_millis(difference_ms.unsigned_abs())))
     }
 
     /// Whether this is the store that the server knows; a server that knows none joins it, and

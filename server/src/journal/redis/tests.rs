@@ -1,5 +1,6 @@
 //! The journal in Redis on a real server: its contract, its start, and what befalls it.
 
+mod archived;
 mod faults;
 mod stores;
 mod writers;
@@ -173,28 +174,24 @@ async fn a_reader_reads_and_takes_nothing() {
     assert!(bench.journal().verify(&lease, crate::journal::Position::default()).await.is_ok());
 }
 
-/// The words behind `ACL SETUSER` in the example, of which one is the password.
-fn example_access_list() -> String {
-    let example = include_str!("../../../../config/redis.toml");
-    let (_, rest) = example.split_once("ACL SETUSER hawker").unwrap();
-    let lines = rest.lines().take_while(|line| !line.trim_end_matches('#').trim().is_empty());
-    let words = lines.flat_map(str::split_whitespace).filter(|word| *word != "#");
-    let words = words.map(|word| if word.starts_with('>') { ">pass" } else { word });
-    words.collect::<Vec<_>>().join(" ")
+/// A server with the access list of the example, whose passwords stand in it.
+async fn guarded() -> RedisServer {
+    let list = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/redis-acl.conf");
+    RedisServer::start(&[&SAFE[..], &["--aclfile", list]].concat()).await
+}
+
+async fn ask_as(server: &RedisServer, user: &str, command: &str) -> String {
+    server.ask_as(user, &format!("{user}s-password-of-your-own"), command).await
 }
 
 #[tokio::test]
-async fn the_access_list_of_the_example_is_enough() {
-    let server = RedisServer::start(&SAFE).await;
-    let list = example_access_list();
-    assert!(list.starts_with("on >pass resetkeys ~hawker:*"), "{list}");
-    assert_eq!(server.ask(&format!("ACL SETUSER hawker {list}")).await, "+OK");
-    assert_eq!(server.ask("ACL SETUSER default off").await, "+OK");
+async fn the_access_list_of_the_example_is_enough_for_the_server() {
+    let server = guarded().await;
     let folder = tempfile::tempdir().unwrap();
     let url = format!("{}/1", server.url());
     let options = Options {
         user: Some("hawker".to_owned()),
-        password: Some(Password("pass".to_owned())),
+        password: Some(Password("hawkers-password-of-your-own".to_owned())),
         ..options(&url, &folder)
     };
     let redis = Redis::open(options).await.unwrap();
@@ -203,4 +200,47 @@ async fn the_access_list_of_the_example_is_enough() {
     assert_eq!(redis.shops(None, 9).await.unwrap().len(), 1);
     let lease = redis.acquire(&ShopId::parse("s2").unwrap()).await.unwrap();
     redis.release(lease).await;
+    assert_eq!(ask_as(&server, "hawker", "SPUBLISH hawker:bus:{a} x").await, ":0");
+    for other in ["SPUBLISH others x", "FLUSHALL", "GET others", "KEYS *", "ACL LIST"] {
+        let answer = ask_as(&server, "hawker", other).await;
+        assert!(answer.starts_with("-NOPERM"), "{other}: {answer}");
+    }
+    assert!(server.ask("GET hawker:due").await.starts_with("-NOAUTH"));
+}
+
+#[tokio::test]
+async fn a_reader_of_the_feed_reads_streams_and_nothing_else() {
+    let server = guarded().await;
+    let key = Keys::of(&ShopId::parse("s1").unwrap());
+    let add = format!("XADD {} 1-0 entries []", key.journal);
+    assert_eq!(ask_as(&server, "hawker", &add).await, "$3");
+    let granted = [
+        format!("XGROUP CREATE {} g 0", key.journal),
+        format!("XREADGROUP GROUP g c STREAMS {} >", key.journal),
+        format!("XAUTOCLAIM {} g c 0 0", key.journal),
+        format!("XACK {} g 1-0", key.journal),
+    ];
+    let mut answers = Vec::new();
+    for command in granted {
+        answers.push(ask_as(&server, "feed", &command).await);
+    }
+    assert_eq!(answers, ["+OK", "*1", "*3", ":1"]);
+    let refused = [
+        format!("XADD {} 2-0 entries []", key.journal),
+        format!("XTRIM {} MAXLEN 0", key.journal),
+        format!("XDEL {} 1-0", key.journal),
+        format!("DEL {}", key.journal),
+        format!("XGROUP DESTROY {} g", key.journal),
+        format!("HGET {} version", key.meta),
+        format!("HGET {} order/o1", key.documents),
+        format!("HGET {} bytes", key.snapshot),
+        format!("XREADGROUP GROUP g c STREAMS {} >", key.meta),
+        "GET hawker:installation".to_owned(),
+        "SSUBSCRIBE hawker:bus:{a}".to_owned(),
+        "SCRIPT LOAD x".to_owned(),
+    ];
+    for command in refused {
+        let answer = ask_as(&server, "feed", &command).await;
+        assert!(answer.starts_with("-NOPERM"), "{command}: {answer}");
+    }
 }

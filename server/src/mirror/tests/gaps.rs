@@ -149,7 +149,7 @@ async fn a_redaction_that_was_lost_reaches_the_ring_of_the_mirror() {
     let comment = Publication { key: Some("c1".into()), ..world.line(Class::Lossy) };
     world.put(comment);
     world.carry();
-    settle().await;
+    pass_ms(60).await;
     let redaction = Publication { redacts: Some("c1".into()), ..world.line(Class::Critical) };
     world.put(redaction);
     world.lose();
@@ -298,7 +298,10 @@ proptest! {
             let mut viewers = Vec::new();
             for step in &steps {
                 take(step, &mut world, &mut viewers).await;
-                viewers.iter_mut().for_each(Viewer::hear);
+                for viewer in &mut viewers {
+                    viewer.hear();
+                    viewer.reopen(&world).await;
+                }
             }
             world.link.is_down.store(false, Ordering::Relaxed);
             if !world.link.is_here.load(Ordering::Relaxed) {
@@ -307,6 +310,8 @@ proptest! {
             pass_ms(4_500).await;
             let truth = (world.epoch, world.seq);
             for viewer in &mut viewers {
+                viewer.hear();
+                viewer.reopen(&world).await;
                 viewer.hear();
                 assert_eq!(viewer.place, truth);
             }

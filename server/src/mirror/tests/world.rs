@@ -225,8 +225,9 @@ impl World {
         let joined = self.hub.join(&topic(), reader.connection());
         let place = (joined.epoch, joined.seq);
         assert!(joined.snapshot.is_some(), "a join without a snapshot at {place:?}");
-        let membership = Some(joined.start());
-        Viewer { reader, client, membership, place, gaps: 0, lines: Vec::new() }
+        let _in_room = joined.start();
+        let (gaps, is_lost, lines) = (0, false, Vec::new());
+        Viewer { reader, client, _in_room, place, gaps, is_lost, lines }
     }
 }
 
@@ -234,31 +235,43 @@ impl World {
 pub(super) struct Viewer {
     pub(super) reader: Reader,
     pub(super) client: fake::Client,
-    pub(super) membership: Option<Membership>,
+    _in_room: Membership,
     pub(super) place: (u64, u64),
     pub(super) gaps: usize,
+    /// It was told of a gap without a snapshot: until it has one, what comes means nothing.
+    pub(super) is_lost: bool,
     pub(super) lines: Vec<String>,
 }
 
 impl Viewer {
-    /// Reads what has come. Panics at a hole, a swap or a repeated line, and at a gap without a
-    /// snapshot from which the next lines lead on.
+    /// Reads what has come. Panics at a hole, a swap or a repeated line.
     pub(super) fn hear(&mut self) {
         for line in self.client.lines() {
             match line.strip_prefix("gap ") {
                 Some(gap) => self.on_gap(gap),
+                None if self.is_lost => {}
                 None => self.on_line(&line),
             }
             self.lines.push(line);
         }
     }
 
+    /// Joins again if it has lost its place, as clients do.
+    pub(super) async fn reopen(&mut self, world: &World) {
+        if self.is_lost && world.mirror.ready(&topic()).await.is_ok() {
+            *self = world.viewer().await;
+        }
+    }
+
     fn on_gap(&mut self, gap: &str) {
-        let (_, snapshot) = gap.split_once(" snapshot ").expect("a gap without a snapshot");
+        self.gaps += 1;
+        let Some((_, snapshot)) = gap.split_once(" snapshot ") else {
+            self.is_lost = true;
+            return;
+        };
         let place = place_of(snapshot).unwrap();
         assert!(place >= self.place, "back from {:?} to {place:?}", self.place);
-        self.place = place;
-        self.gaps += 1;
+        (self.place, self.is_lost) = (place, false);
     }
 
     fn on_line(&mut self, line: &str) {

@@ -90,6 +90,16 @@ impl Sale {
         Some(starts_at + pool.terms.window_ms)
     }
 
+    /// When its seed is to be revealed: at the end of its window, or with the sale.
+    fn seed_due_at(&self) -> Option<Millis> {
+        self.pool.as_ref().filter(|pool| pool.seed.is_none())?;
+        match self.phase {
+            Phase::Live { .. } => self.pool_ends_at(),
+            Phase::Ended | Phase::Cancelled => self.closed_at.filter(|_| self.started),
+            Phase::Draft | Phase::Scheduled { .. } | Phase::Announced { .. } => None,
+        }
+    }
+
     pub(super) fn pool_over(&self, id: &SaleId) -> Vec<Event> {
         self.pool.as_ref().map(|pool| pool.lost(id, |_, _| false)).unwrap_or_default()
     }
@@ -169,13 +179,12 @@ impl Shop {
 
     /// Sales whose pooled claims wait for their seed.
     pub fn sales_awaiting_seed(&self, now: Millis) -> impl Iterator<Item = &SaleId> {
-        let waiting = self.sales.iter().filter(move |(_, sale)| {
-            let over = sale.phase.is_over() && sale.started;
-            let undrawn = sale.pool.as_ref().is_some_and(|pool| pool.seed.is_none());
-            let open = matches!(sale.phase, Phase::Live { .. });
-            undrawn && (over || (open && sale.pool_ends_at().is_some_and(|at| now >= at)))
-        });
-        waiting.map(|(id, _)| id)
+        let due = move |sale: &Sale| sale.seed_due_at().is_some_and(|at| at <= now);
+        self.sales.iter().filter(move |(_, sale)| due(sale)).map(|(id, _)| id)
+    }
+
+    pub(in crate::shop) fn next_sale_seed_due(&self) -> Option<Millis> {
+        self.sales.values().filter_map(Sale::seed_due_at).min()
     }
 
     pub(super) fn reveal_sale(

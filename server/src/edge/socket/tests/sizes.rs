@@ -11,7 +11,7 @@ async fn a_waiting_conversation_is_small() {
     let waiting = converse(house.around.clone(), reader, None, seat);
     let sizes = [
         ("converse", size_of_val(&waiting), 384),
-        ("Conversation", size_of::<Conversation>(), 216),
+        ("Conversation", size_of::<Conversation>(), 224),
         ("Identity", size_of::<Identity>(), 120),
         ("Seat", size_of::<Seat>(), 40),
     ];
