@@ -222,7 +222,8 @@ impl Buyer {
         done.count() as u64
     }
 
-    /// After the crash, of several nodes on the next one: asks for every answer that did not come, and for some that did.
+    /// After the crash, of several nodes on the next one: asks for every answer that did not come,
+    /// and for some that did.
     pub(super) async fn ask_again(mut self) -> Result<(Self, Retried)> {
         let mut retried = Retried::default();
         self.node += 1;

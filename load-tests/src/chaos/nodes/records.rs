@@ -84,12 +84,13 @@ impl Records {
     }
 }
 
-/// The longest time without an acknowledgement around a fault. `told` in the order of time.
-pub(super) fn pause(struck: &Struck, until: Duration, told: &[Told]) -> Duration {
-    let (from, to) = (struck.at, struck.at + until);
+/// The longest time without an acknowledgement around a fault, up to a moment. `told` in the order
+/// of time.
+pub(super) fn pause(struck: &Struck, to: Instant, told: &[Told]) -> Duration {
+    let from = struck.at;
     let both = told.iter().zip(told.iter().skip(1)).map(|((one, _), (next, _))| (*one, *next));
     let around = both.filter(|(one, next)| *next > from && *one < to);
-    around.map(|(one, next)| next - one).max().unwrap_or_default()
+    around.map(|(one, next)| next.min(to) - one).max().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -128,7 +129,8 @@ mod tests {
         let struck = Struck { fault: Fault::KillOwner, at: ms(100), epoch: 3 };
         let takeover = records.takeover(&struck, &told);
         assert_eq!(takeover, Some(Duration::from_millis(600)));
-        assert_eq!(pause(&struck, Duration::from_secs(1), &told), Duration::from_millis(580));
+        assert_eq!(pause(&struck, ms(1_100), &told), Duration::from_millis(580));
+        assert_eq!(pause(&struck, ms(300), &told), Duration::from_millis(180), "the next fault's");
         assert_eq!(records.takeover(&Struck { epoch: 4, ..struck }, &told), None);
     }
 }

@@ -132,7 +132,7 @@ impl People {
         let records = Records::read(&nodes.all[0].site, shop).await?;
         violations.append(&records.violations);
         let told = told(&victims);
-        let moments: Vec<_> = struck.iter().map(|struck| moment(struck, &records, &told)).collect();
+        let moments = moments(struck, &records, &told);
         violations.append(&unserved(&moments));
         let mut findings = Findings::of(shop.to_owned(), &audit, &victims, &payments, retried);
         findings.violations.append(&violations);
@@ -160,11 +160,17 @@ fn told(buyers: &[Buyer]) -> Vec<Told> {
     told
 }
 
-fn moment(struck: &Struck, records: &Records, told: &[Told]) -> Moment {
-    let fault = struck.fault;
-    let takeover = fault.moves_the_shop().then(|| records.takeover(struck, told)).flatten();
-    let pause = records::pause(struck, takeover.unwrap_or(AROUND), told);
-    Moment { fault, takeover, pause }
+/// Each fault ends, for its figures, where the next begins.
+fn moments(struck: &[Struck], records: &Records, told: &[Told]) -> Vec<Moment> {
+    let next = struck.iter().skip(1).map(|next| Some(next.at)).chain([None]);
+    let moment = |(struck, next): (&Struck, Option<_>)| {
+        let fault = struck.fault;
+        let takeover = fault.moves_the_shop().then(|| records.takeover(struck, told)).flatten();
+        let end = struck.at + takeover.unwrap_or(AROUND);
+        let pause = records::pause(struck, next.map_or(end, |next| end.min(next)), told);
+        Moment { fault, takeover, pause }
+    };
+    struck.iter().zip(next).map(moment).collect()
 }
 
 /// Shops that nobody served again.
