@@ -1,7 +1,8 @@
 //! What the journal in Redis costs: batches of 1, 16 and 256 events of one shop, one append in
 //! flight, beside two things that keep less: the same events as plain `XADD`s in one pipeline, and
 //! one script a claim that counts the stock down, pipelined as well. A `redis-server` of its own,
-//! synced before each answer. Reports elements (events) a second.
+//! synced before each answer. Reports elements (events) a second, and then ratios: the three in
+//! turns, so that what else the machine does falls on all of them alike.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Child, Command, Stdio};
@@ -15,10 +16,12 @@ use hawker_domain::time::Millis;
 use hawker_server::journal::redis::{Options, Redis};
 use hawker_server::journal::{Batch, Journal, Lease, Position};
 use redis::aio::MultiplexedConnection;
-use redis::{Client, Script, cmd, pipe};
+use redis::{Client, Pipeline, Script, cmd, pipe};
 use tokio::runtime::Runtime;
+use tokio::time::Instant;
 
 const BATCHES: [u64; 3] = [1, 16, 256];
+const TURNS: usize = 101;
 
 /// A stock that counts down and a stream of who got it: the usual flash sale on Redis.
 const CLAIM: &str = "if redis.call('DECR', KEYS[1]) < 0 then return 0 end \
@@ -122,21 +125,14 @@ fn journal(criterion: &mut Criterion) {
         group.bench_function(format!("journal/{events}"), |bencher| {
             bencher.iter(|| runtime.block_on(writer.append(events)));
         });
-        let mut pipeline = pipe();
-        for _ in 0..events {
-            pipeline.cmd("XADD").arg("plain").arg("*").arg("event").arg(&text).ignore();
-        }
+        let pipeline = xadds(events, &text);
         group.bench_function(format!("pipelined_xadd/{events}"), |bencher| {
             bencher.iter(|| {
                 let sent = pipeline.exec_async(&mut plain);
                 runtime.block_on(sent).expect("XADD");
             });
         });
-        let mut claims = pipe();
-        for _ in 0..events {
-            claims.cmd("EVALSHA").arg(script.get_hash()).arg(2).arg("stock").arg("claims");
-            claims.arg("buyer").arg(&text).ignore();
-        }
+        let claims = claims(events, &text, &script);
         group.bench_function(format!("script_per_claim/{events}"), |bencher| {
             bencher.iter(|| {
                 let sent = claims.exec_async(&mut plain);
@@ -145,6 +141,59 @@ fn journal(criterion: &mut Criterion) {
         });
     }
     group.finish();
+    for events in BATCHES {
+        let mut writer = runtime.block_on(Writer::new(&server, &format!("turns-{events}")));
+        let others = [xadds(events, &text), claims(events, &text, &script)];
+        let us = runtime.block_on(in_turns(&mut writer, events, &others, &mut plain));
+        println!(
+            "{events} events, medians of {TURNS} turns: journal {:.0} us, pipelined_xadd {:.2} \
+             times that, script_per_claim {:.2} times",
+            us[0],
+            us[1] / us[0],
+            us[2] / us[0],
+        );
+    }
+}
+
+fn xadds(events: u64, text: &str) -> Pipeline {
+    let mut pipeline = pipe();
+    for _ in 0..events {
+        pipeline.cmd("XADD").arg("plain").arg("*").arg("event").arg(text).ignore();
+    }
+    pipeline
+}
+
+fn claims(events: u64, text: &str, script: &Script) -> Pipeline {
+    let mut pipeline = pipe();
+    for _ in 0..events {
+        pipeline.cmd("EVALSHA").arg(script.get_hash()).arg(2).arg("stock").arg("claims");
+        pipeline.arg("buyer").arg(text).ignore();
+    }
+    pipeline
+}
+
+/// The medians, in microseconds, of the journal and of the others.
+async fn in_turns(
+    writer: &mut Writer,
+    events: u64,
+    others: &[Pipeline; 2],
+    plain: &mut MultiplexedConnection,
+) -> [f64; 3] {
+    let mut took: [Vec<f64>; 3] = Default::default();
+    for _ in 0..TURNS {
+        let began = Instant::now();
+        writer.append(events).await;
+        took[0].push(began.elapsed().as_secs_f64() * 1e6);
+        for (other, took) in others.iter().zip(&mut took[1..]) {
+            let began = Instant::now();
+            other.exec_async(plain).await.expect("the answers");
+            took.push(began.elapsed().as_secs_f64() * 1e6);
+        }
+    }
+    took.map(|mut took| {
+        took.sort_by(f64::total_cmp);
+        took[took.len() / 2]
+    })
 }
 
 criterion_group!(benches, journal);
