@@ -128,25 +128,25 @@ impl Nodes {
         self.ask_then(errand, ask, local, || ()).await
     }
 
-    /// The same; `sent` is called once the ask has its place in the order of what is asked.
+    /// The same; `sent` is called when the ask has its place in the order of what is asked.
     async fn ask_then<T, F>(
         &self,
         errand: Errand<'_>,
         ask: impl FnOnce() -> Ask,
         local: impl FnOnce(Arc<Service>) -> F,
-        sent: impl FnOnce(),
+        mut sent: impl FnMut(),
     ) -> Result<T, Refusal>
     where
         T: DeserializeOwned,
         F: Future<Output = Result<T, Refusal>>,
     {
-        let (mut ask, mut sent) = (Some(ask), Some(sent));
+        let mut ask = Some(ask);
         let mut bytes = Vec::new();
         for _ in 0..HOPS_MAX {
             let peer = match self.find(errand.shop).await? {
                 Where::Here => {
                     let answer = local(self.service.clone());
-                    sent.take().map(|sent| sent());
+                    sent();
                     return answer.await;
                 }
                 Where::There(peer) => peer,
@@ -155,7 +155,7 @@ impl Nodes {
                 bytes = ask().encode();
             }
             let answer = peer.ask(bytes.clone());
-            sent.take().map(|sent| sent());
+            sent();
             if let Ok(answer) = self.answer_of(errand, answer).await {
                 return answer;
             }
@@ -223,7 +223,8 @@ impl Nodes {
             let outcome = service.perform(caller, local_request);
             async move { Ok(reply_line(id, &outcome.await)) }
         };
-        self.ask_then(self.command(shop), line, local, || drop(sent)).await
+        let mut sent = Some(sent);
+        self.ask_then(self.command(shop), line, local, || drop(sent.take())).await
     }
 
     /// Whether somebody may enter a room, and what is his in the shop.
