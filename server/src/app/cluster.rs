@@ -112,12 +112,15 @@ pub(super) fn placement(post: Option<&Post>) -> Arc<dyn engine::Placement> {
 }
 
 /// What carries lines to and from other nodes, if there are any.
-pub(super) fn bus(post: Option<&Post>) -> anyhow::Result<Arc<dyn Bus>> {
+pub(super) fn bus(config: &Config, post: Option<&Post>) -> anyhow::Result<Arc<dyn Bus>> {
     let Some(post) = post else { return Ok(Arc::new(bus::Local::new())) };
     let cluster = post.cluster.clone();
     let has_others = Box::new(move || cluster.has_others());
     let client = post.redis.client()?;
-    Ok(Arc::new(bus::redis::Redis::start(client, bus::redis::Options::default(), has_others)))
+    // A room is ticked once more where it arrives: in step with that, nothing waits twice.
+    let tick = Duration::from_millis(config.hub.tick_ms);
+    let options = bus::redis::Options { tick, ..bus::redis::Options::default() };
+    Ok(Arc::new(bus::redis::Redis::start(client, options, has_others)))
 }
 
 /// How this node's sockets hear their topics.

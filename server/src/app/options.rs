@@ -99,6 +99,7 @@ pub(super) fn uploads(config: &Config) -> uploads::Options {
     uploads::Options {
         folder: uploads.folder.clone(),
         disk_free_bytes_min: uploads.disk_free_bytes_min,
+        is_shared: config.cluster.listen.is_some(),
     }
 }
 

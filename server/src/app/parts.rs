@@ -84,7 +84,7 @@ impl Core {
 
         let store = Store::open(config, &clock).await?;
         let post = cluster::post(config, store.redis.as_ref(), &secret).await?;
-        let bus = cluster::bus(post.as_ref())?;
+        let bus = cluster::bus(config, post.as_ref())?;
         let delivery = Delivery::new(options::delivery(config), bus.clone(), clock.clone());
         tokio::spawn(delivery.clone().run());
         let hearing = Hearing::new(options::hub(config)?, bus, delivery.clone(), post.as_ref());

@@ -8,7 +8,8 @@ use serde::Serialize;
 
 #[derive(Debug, Clone, Confique, Serialize)]
 pub struct Uploads {
-    /// The folder of the files. It is made when it is missing, and belongs to one server.
+    /// The folder of the files. It is made when it is missing, and belongs to one server, or with
+    /// `cluster.listen` to all nodes: then it is on a disk that they share and that knows locks.
     #[config(default = "data/uploads")]
     pub folder: PathBuf,
 

@@ -14,7 +14,8 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use hawker_domain::id::{ShopId, UploadId, UserId};
 use hawker_domain::time::{Millis, SpanMs};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
+use uuid::Uuid;
 
 use super::{Committed, Description, Draft, Error, Filed, Pending, Pieces, Uploads};
 
@@ -24,12 +25,15 @@ pub struct Options {
     pub folder: PathBuf,
     /// What the disk must have left: the journal may live on it.
     pub disk_free_bytes_min: u64,
+    /// Whether other nodes use the folder too. Their disk must know locks (NFS 4 does).
+    pub is_shared: bool,
 }
 
 /// Ids have no dot, so no shop is called like these.
 const PARTIAL: &str = ".partial";
 const UNNAMED: &str = ".unnamed";
 const LOCK: &str = ".lock";
+const TURN: &str = ".turn";
 const CONTENT: &str = "content";
 const DESCRIPTION: &str = "description.json";
 
@@ -38,7 +42,7 @@ const WRITE_BYTES: usize = 256 * 1024;
 /// Read at a time, for each reader.
 const READ_BYTES: u64 = 64 * 1024;
 
-/// The folder's only user.
+/// The folder's only user on this node.
 #[derive(Debug)]
 pub struct Disk(Arc<Folder>);
 
@@ -49,8 +53,16 @@ struct Folder {
     next: AtomicU64,
     /// Held while uploads come and go, so that a sweep never meets half of that.
     turn: Mutex<()>,
-    /// Locked as long as it is open.
-    _lock: File,
+    /// Where this node writes aside.
+    aside: PathBuf,
+    /// Locked as long as they are open: the folder, and this node's place aside.
+    _locks: [File; 2],
+}
+
+/// Nobody else moves files meanwhile, on this node or another.
+struct Turn<'a> {
+    _here: MutexGuard<'a, ()>,
+    _everywhere: Option<File>,
 }
 
 impl Disk {
@@ -59,18 +71,13 @@ impl Disk {
     pub fn open(options: Options) -> Result<Self, Error> {
         let root = &options.folder;
         DirBuilder::new().recursive(true).mode(0o700).create(root)?;
-        let mut for_lock = OpenOptions::new();
-        for_lock.write(true).create(true).truncate(false);
-        let lock = for_lock.open(root.join(LOCK))?;
-        lock.try_lock().map_err(|_| io::Error::other("another server uses it"))?;
-        let partial = root.join(PARTIAL);
-        if partial.exists() {
-            fs::remove_dir_all(&partial)?;
-        }
-        fs::create_dir_all(&partial)?;
+        let lock = lock_file(&root.join(LOCK))?;
+        let locked = if options.is_shared { lock.try_lock_shared() } else { lock.try_lock() };
+        locked.map_err(|_| io::Error::other("another server uses it"))?;
+        let (aside, own) = place_aside(&root.join(PARTIAL))?;
         fs::create_dir_all(root.join(UNNAMED))?;
         let (next, turn) = (AtomicU64::new(0), Mutex::new(()));
-        let folder = Arc::new(Folder { options, next, turn, _lock: lock });
+        let folder = Arc::new(Folder { options, next, turn, aside, _locks: [lock, own] });
         drop(Open::begin(&folder)?);
         Ok(Self(folder))
     }
@@ -82,6 +89,31 @@ impl Disk {
         let folder = self.0.clone();
         Box::pin(blocking(move || work(&folder)))
     }
+}
+
+fn lock_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(false).open(path)
+}
+
+/// A folder of this node's own to write in, and its lock. What processes that are gone left
+/// unfinished is removed.
+fn place_aside(partial: &Path) -> io::Result<(PathBuf, File)> {
+    fs::create_dir_all(partial)?;
+    for entry in fs::read_dir(partial)? {
+        let left = entry?.path();
+        let lock = left.with_extension("lock");
+        let is_held = lock.exists() && lock_file(&lock)?.try_lock().is_err();
+        if left == lock || is_held {
+            continue;
+        }
+        fs::remove_dir_all(&left)?;
+        found(fs::remove_file(lock))?;
+    }
+    let aside = partial.join(Uuid::now_v7().simple().to_string());
+    let own = lock_file(&aside.with_extension("lock"))?;
+    own.try_lock().map_err(|_| io::Error::other("another server uses its place aside"))?;
+    fs::create_dir(&aside)?;
+    Ok((aside, own))
 }
 
 /// Disks block; the runtime has threads for that.
@@ -136,7 +168,7 @@ impl Uploads for Disk {
     ) -> Pending<'a, Result<Option<Description>, Error>> {
         let (shop, upload) = (shop.clone(), upload.clone());
         self.on_folder(move |folder| {
-            let _turn = folder.turn.lock();
+            let _turn = folder.turn()?;
             let description = folder.describe(&shop, &upload)?;
             if description.is_some() && folder.name(&shop, &upload)? {
                 sync(&folder.unnamed())?;
@@ -232,7 +264,16 @@ impl Folder {
     /// Somewhere aside that nobody else uses.
     fn aside(&self) -> PathBuf {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        self.options.folder.join(PARTIAL).join(number.to_string())
+        self.aside.join(number.to_string())
+    }
+
+    fn turn(&self) -> io::Result<Turn<'_>> {
+        let here = self.turn.lock();
+        let everywhere = self.options.is_shared.then(|| {
+            let file = lock_file(&self.options.folder.join(TURN))?;
+            file.lock().map(|()| file)
+        });
+        Ok(Turn { _here: here, _everywhere: everywhere.transpose()? })
     }
 
     /// Takes an upload out of its place at once, then apart.
@@ -245,7 +286,7 @@ impl Folder {
     fn erase_owner(&self, shop: &ShopId, owner: &UserId) -> Result<usize, Error> {
         let part = super::owner_part(shop, owner);
         let folder = self.options.folder.join(shop.as_str()).join(&part);
-        let _turn = self.turn.lock();
+        let _turn = self.turn()?;
         let Some(entries) = found(fs::read_dir(&folder))? else { return Ok(0) };
         let mut erased = 0;
         for entry in entries {
@@ -269,7 +310,7 @@ impl Folder {
         let (Ok(shop), Ok(upload)) = (ShopId::parse(shop), UploadId::parse(upload)) else {
             return Ok(false);
         };
-        let _turn = self.turn.lock();
+        let _turn = self.turn()?;
         let described = self.describe(&shop, &upload)?;
         let is_there = described.is_some();
         if described.is_some_and(|it| it.at + age > now) || !self.mark(&shop, &upload).exists() {
@@ -394,7 +435,7 @@ impl Open {
         self.write_description(&description)?;
         let foreign = || Error::Broken(io::Error::other("an id that was not made here"));
         let place = self.folder.place(shop, upload).ok_or_else(foreign)?;
-        let _turn = self.folder.turn.lock();
+        let _turn = self.folder.turn()?;
         if let Some(existing) = described(&place)? {
             let same = Description { at: existing.at, ..description } == existing;
             let committed = Committed { description: existing, existing: true };

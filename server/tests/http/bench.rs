@@ -202,7 +202,8 @@ impl Default for FileRules {
 
 fn store(folder: &Path, rules: &FileRules) -> Arc<dyn uploads::Uploads> {
     let disk_free_bytes_min = rules.disk_free_bytes_min;
-    let options = uploads::Options { folder: folder.to_owned(), disk_free_bytes_min };
+    let folder = folder.to_owned();
+    let options = uploads::Options { folder, disk_free_bytes_min, is_shared: false };
     Arc::new(uploads::Disk::open(options).unwrap())
 }
 

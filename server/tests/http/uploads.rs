@@ -43,7 +43,9 @@ fn files(folder: &Path) -> usize {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let count = |path: std::path::PathBuf| match path.is_dir() {
         true => files(&path),
-        false => usize::from(path.file_name().unwrap() != ".lock"),
+        false => {
+            usize::from(path.extension().is_none_or(|it| it != "lock") && !path.ends_with(".lock"))
+        }
     };
     entries.map(count).sum()
 }
